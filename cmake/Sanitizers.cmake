@@ -1,0 +1,11 @@
+# -DCIB_SANITIZE=address|thread: address brings undefined along.
+set(CIB_SANITIZE "" CACHE STRING "address or thread")
+if(CIB_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=address,undefined)
+elseif(CIB_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=thread)
+elseif(CIB_SANITIZE)
+  message(FATAL_ERROR "CIB_SANITIZE is address or thread, not ${CIB_SANITIZE}")
+endif()
