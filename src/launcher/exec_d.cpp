@@ -4,7 +4,6 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 
 #include "launcher/failure.hpp"
 #include "launcher/file.hpp"
+#include "launcher/toml.hpp"
 
 namespace cib::launcher {
 
@@ -141,21 +141,14 @@ void run_folder(Environment& environment, const std::string& folder) {
 }  // namespace
 
 std::map<std::string, std::string> parse_exec_d(std::string_view output) {
-  const toml::parse_result parsed = toml::parse(output);
-  if (!parsed) {
-    throw launch_failure("line " + std::to_string(parsed.error().source().begin.line) + ": " +
-                         std::string(parsed.error().description()));
-  }
   std::map<std::string, std::string> variables;
-  for (const auto& [key, node] : parsed.table()) {
-    const std::string name(key.str());
-    const auto* value = node.as_string();
-    if (value == nullptr) throw launch_failure(name + " is not a string");
+  for (const auto& [name, value] : parse_toml(output).members) {
+    if (value.kind != TomlValue::Kind::string) throw launch_failure(quoted(name) + " is not a string");
     if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos) {
       throw launch_failure(quoted(name) + " cannot be the name of a variable");
     }
-    if (value->get().find('\0') != std::string::npos) throw launch_failure(name + " contains a NUL character");
-    variables.emplace(name, value->get());
+    if (value.text.find('\0') != std::string::npos) throw launch_failure(quoted(name) + " contains a NUL character");
+    variables.emplace(name, value.text);
   }
   return variables;
 }

@@ -85,7 +85,9 @@ std::string look_up(const std::string& command, std::string_view path) {
       if (!candidate.starts_with('/')) throw failure("cannot run executable found relative to current directory");
       return candidate;
     }
-    path.remove_prefix(colon == std::string_view::npos ? path.size() : colon + 1);
+    if (colon == std::string_view::npos) break;
+    // An empty last part is the current folder too.
+    path = colon + 1 == path.size() ? "." : path.substr(colon + 1);
   }
   throw failure("executable file not found in $PATH");
 }

@@ -1,12 +1,11 @@
 #include "launcher/metadata.hpp"
 
-#include <toml++/toml.h>
-
 #include <cerrno>
 #include <utility>
 
 #include "launcher/failure.hpp"
 #include "launcher/file.hpp"
+#include "launcher/toml.hpp"
 
 namespace cib::launcher {
 
@@ -22,36 +21,32 @@ std::string checked(const std::string& text, std::string_view key) {
   return text;
 }
 
-std::string optional_string(const toml::table& table, std::string_view key) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return {};
-  const auto* text = node->as_string();
-  if (text == nullptr) throw malformed(std::string(key) + " is not a string");
-  return checked(text->get(), key);
+std::string optional_string(const TomlValue& table, std::string_view key) {
+  const TomlValue* value = table.find(key);
+  if (value == nullptr) return {};
+  if (value->kind != TomlValue::Kind::string) throw malformed(std::string(key) + " is not a string");
+  return checked(value->text, key);
 }
 
-bool optional_bool(const toml::table& table, std::string_view key) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return false;
-  const auto* value = node->as_boolean();
-  if (value == nullptr) throw malformed(std::string(key) + " is neither true nor false");
-  return value->get();
+bool optional_bool(const TomlValue& table, std::string_view key) {
+  const TomlValue* value = table.find(key);
+  if (value == nullptr) return false;
+  if (value->kind != TomlValue::Kind::boolean) throw malformed(std::string(key) + " is neither true nor false");
+  return value->truth;
 }
 
-std::vector<std::string> strings(const toml::node* node, std::string_view key) {
+std::vector<std::string> strings(const TomlValue* array, std::string_view key) {
   std::vector<std::string> result;
-  if (node == nullptr) return result;
-  const toml::array* array = node->as_array();
-  if (array == nullptr) throw malformed(std::string(key) + " is not an array");
-  for (const toml::node& element : *array) {
-    const auto* text = element.as_string();
-    if (text == nullptr) throw malformed(std::string(key) + " is not an array of strings");
-    result.push_back(checked(text->get(), key));
+  if (array == nullptr) return result;
+  if (array->kind != TomlValue::Kind::array) throw malformed(std::string(key) + " is not an array");
+  for (const TomlValue& element : array->elements) {
+    if (element.kind != TomlValue::Kind::string) throw malformed(std::string(key) + " is not an array of strings");
+    result.push_back(checked(element.text, key));
   }
   return result;
 }
 
-Buildpack buildpack_of(const toml::table& table) {
+Buildpack buildpack_of(const TomlValue& table) {
   Buildpack buildpack;
   buildpack.id = optional_string(table, "id");
   // The id becomes a folder's name; these would name other folders.
@@ -73,17 +68,17 @@ Buildpack buildpack_of(const toml::table& table) {
   return buildpack;
 }
 
-ProcessEntry process_of(const toml::table& table) {
+ProcessEntry process_of(const TomlValue& table) {
   ProcessEntry process;
   process.type = optional_string(table, "type");
-  const toml::node* command = table.get("command");
-  if (command != nullptr && command->is_string()) {
+  const TomlValue* command = table.find("command");
+  if (command != nullptr && command->kind == TomlValue::Kind::string) {
     process.command.push_back(optional_string(table, "command"));
   } else {
     process.command = strings(command, "command");
   }
   if (process.command.empty()) throw malformed("process type '" + process.type + "' has no command");
-  process.args = strings(table.get("args"), "args");
+  process.args = strings(table.find("args"), "args");
   process.direct = optional_bool(table, "direct");
   process.working_dir = optional_string(table, "working-dir");
   process.buildpack_id = optional_string(table, "buildpack-id");
@@ -91,28 +86,27 @@ ProcessEntry process_of(const toml::table& table) {
 }
 
 template <typename Item>
-std::vector<Item> items(const toml::table& root, std::string_view key, Item (*item_of)(const toml::table&)) {
+std::vector<Item> items(const TomlValue& root, std::string_view key, Item (*item_of)(const TomlValue&)) {
   std::vector<Item> result;
-  const toml::node* node = root.get(key);
-  if (node == nullptr) return result;
-  const toml::array* array = node->as_array();
-  if (array == nullptr) throw malformed(std::string(key) + " is not an array of tables");
-  for (const toml::node& element : *array) {
-    const toml::table* table = element.as_table();
-    if (table == nullptr) throw malformed(std::string(key) + " is not an array of tables");
-    result.push_back(item_of(*table));
+  const TomlValue* array = root.find(key);
+  if (array == nullptr) return result;
+  if (array->kind != TomlValue::Kind::array) throw malformed(std::string(key) + " is not an array of tables");
+  for (const TomlValue& element : array->elements) {
+    if (element.kind != TomlValue::Kind::table) throw malformed(std::string(key) + " is not an array of tables");
+    result.push_back(item_of(element));
   }
   return result;
 }
 
 std::string read_text(const std::string& path) {
-  try {
-    auto text = read_file_if_exists(path, file_limit);
-    if (!text) throw system_failure(ENOENT, "open", path);
-    return std::move(*text);
-  } catch (const Failure& failure) {
-    throw malformed("failed to read metadata: " + failure.message());
-  }
+  auto text = read_file_if_exists(path, file_limit);
+  if (!text) throw system_failure(ENOENT, "open", path);
+  return std::move(*text);
+}
+
+Metadata metadata_of(const TomlValue& document) {
+  return {.buildpacks = items(document, "buildpacks", buildpack_of),
+          .processes = items(document, "processes", process_of)};
 }
 
 }  // namespace
@@ -140,22 +134,19 @@ const Buildpack* Metadata::find_buildpack(std::string_view id) const {
 }
 
 Metadata read_metadata(const std::string& path) {
-  const std::string text = read_text(path);
-  const toml::parse_result parsed = toml::parse(std::string_view(text));
-  if (!parsed) {
-    const toml::parse_error& error = parsed.error();
-    throw malformed("failed to read metadata: " + path + ":" + std::to_string(error.source().begin.line) + ": " +
-                    std::string(error.description()));
-  }
-  Metadata metadata;
+  constexpr std::string_view step = "failed to read metadata";
+  std::string text;
   try {
-    metadata.processes = items(parsed.table(), "processes", process_of);
-    metadata.buildpacks = items(parsed.table(), "buildpacks", buildpack_of);
-  } catch (Failure& failure) {
-    if (failure.code() == ExitCode::bug) failure.within("failed to read metadata: " + path);
-    throw;
+    text = read_text(path);
+  } catch (const Failure& failure) {
+    throw malformed(failure.message()).within(step);
   }
-  return metadata;
+  try {
+    return metadata_of(parse_toml(text));
+  } catch (const Failure& failure) {
+    if (failure.code() == ExitCode::buildpack_api) throw;
+    throw malformed(failure.message()).within(path).within(step);
+  }
 }
 
 }  // namespace cib::launcher
