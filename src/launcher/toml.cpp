@@ -1,19 +1,6 @@
 #include "launcher/toml.hpp"
 
-#include <stdexcept>
-
-namespace cib::launcher {
-constexpr void require(bool condition) {
-  if (!condition) throw std::domain_error("malformed");
-}
-}  // namespace cib::launcher
-
-// The parser asserts some things that malformed text breaks ("[, {"). A failed assertion has to be an error like
-// others: not the end of the program, and not an assumption of the optimizer, which NDEBUG would make of it.
-#undef NDEBUG
-#define TOML_ASSERT(condition) ::cib::launcher::require(static_cast<bool>(condition))
-#include <toml++/toml.h>
-
+#include "base/toml_parser.hpp"
 #include "launcher/failure.hpp"
 
 namespace cib::launcher {
@@ -121,7 +108,7 @@ TomlValue parse_toml(std::string_view text) {
     return value_of(toml::parse(text));
   } catch (const toml::parse_error& error) {
     throw malformed(error.source().begin.line, error.description());
-  } catch (const std::domain_error& error) {
+  } catch (const TomlAssertion& error) {
     throw launch_failure(error.what());
   }
 }

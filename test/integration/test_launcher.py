@@ -2,7 +2,10 @@
 import json
 import os
 import random
+import resource
 import shutil
+import signal
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -45,6 +48,10 @@ def tree(root, files):
         write(root / path, text, 0o755 if text[:2] in ("#!", b"#!") else 0o644)
 
 
+def has_namespaces():
+    return subprocess.run(["unshare", "-Urm", "true"], capture_output=True).returncode == 0
+
+
 class Root:
     """A root file system with busybox and bash, in which the launcher runs as in a container."""
 
@@ -67,11 +74,17 @@ class Root:
 
     def run(self, *argv, env=None, unset=(), stdin=subprocess.DEVNULL):
         merged = {k: v for k, v in {**CONTAINER_ENV, **(env or {})}.items() if v is not None and k not in unset}
-        # A mount namespace of its own: the device is gone with the process.
-        script = 'mount --bind /dev/null "$1/dev/null" && shift && exec "$@"'
-        command = ["unshare", "-Urm", "sh", "-c", script, "sh", str(self.path),
-                   "env", "-i", *(f"{k}={v}" for k, v in merged.items()),
-                   shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin"), str(self.path), *argv]
+        chroot = ["env", "-i", *(f"{k}={v}" for k, v in merged.items()),
+                  shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin"), str(self.path), *argv]
+        if has_namespaces():
+            # A mount namespace of its own: the device is gone with the process.
+            script = 'mount --bind /dev/null "$1/dev/null" && shift && exec "$@"'
+            command = ["unshare", "-Urm", "sh", "-c", script, "sh", str(self.path), *chroot]
+        else:  # root in a container that may make devices but no namespaces
+            null = self.path / "dev/null"
+            null.unlink()
+            os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+            command = chroot
         done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=60)
         done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
         return done
@@ -467,6 +480,25 @@ def test_tells_that_metadata_is_malformed(image, text, problem):
     assert done.stdout.count("\n") == 1
 
 
+def test_the_deepest_metadata_that_is_read_fits_on_a_small_stack(image):
+    image.metadata("[a" + ".a" * 999 + "]\nb" + ".b" * 740 + " = " + "[{c.c = " * 100 + "1" + "}]" * 100 + "\n")
+    stack = 512 * 1024
+    assert image.lines("launcher", "--", "echo", "ok",
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (stack, stack))) == ["ok"]
+
+
+def test_letters_beyond_ascii_are_taken_as_they_are(image):
+    image.metadata("""
+[[processes]]  # é
+type = "wéb"
+command = ["echo", "\u2028\u00e9", '''日本''']
+args = [\"\"\"\\
+   é\"\"\"]
+direct = true
+""")
+    assert image.run("wéb").stdout == "\u2028é 日本 é\n"
+
+
 def test_metadata_that_is_no_file_does_not_hold_up_the_start(image):
     path = image.layers / "config/metadata.toml"
     os.mkfifo(path)
@@ -802,7 +834,6 @@ processes = [{type = "x", command = ["ls", "/proc/self/fd"], direct = true},
 
 
 def test_signals_stay_as_they_were(layered):
-    import signal
     image = layered.image
     tree(image.layers, {"x_y/l/exec.d/x": "#!/bin/sh\necho \"A = 'set'\" >&3\n"})
     image.metadata("""
@@ -825,7 +856,6 @@ processes = [{type = "x", command = ["grep", "^Sig", "/proc/self/status"], direc
 
 
 def test_exec_d_works_when_child_signals_are_ignored(layered):
-    import signal
     image = layered.image
     tree(image.layers, {"x_y/l/exec.d/x": "#!/bin/sh\necho \"A = 'set'\" >&3\n"})
     env = layered({}, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
