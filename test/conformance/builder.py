@@ -145,8 +145,13 @@ def label(value):
     return value if isinstance(value, str) else to_json(value).decode()
 
 
-@functools.lru_cache(maxsize=256)
 def compress(tar):
+    # The layers that every builder has are compressed once; large ones are not worth the memory.
+    return _compress_kept(tar) if len(tar) < 8_000_000 else gzip.compress(tar, compresslevel=1, mtime=0)
+
+
+@functools.lru_cache(maxsize=256)
+def _compress_kept(tar):
     return gzip.compress(tar, compresslevel=6, mtime=0)
 
 

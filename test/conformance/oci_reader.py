@@ -136,6 +136,14 @@ class Image:
             self._tars[index] = data
         return self._tars[index]
 
+    def strays(self):
+        """Files of the layout that the image does not need."""
+        wanted = {"oci-layout", "index.json"}
+        for digest in (self.digest, self.manifest["config"]["digest"], *(layer["digest"] for layer in self.layers)):
+            wanted.add(self.path(digest).relative_to(self.folder).as_posix())
+        return sorted({path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*")
+                       if not path.is_dir()} - wanted)
+
     def entries(self, index):
         return list(members(self.tar(index), f"layer {index}"))
 
@@ -183,6 +191,13 @@ def only_descriptor(folder):
     descriptor = index["manifests"][0]
     need({"mediaType", "digest", "size"} <= set(descriptor), f"index.json: descriptor {descriptor}")
     return descriptor
+
+
+def layer_media_types(folder):
+    """Of the layout's only manifest, read without a look at configuration or layers."""
+    digest = only_descriptor(folder)["digest"]
+    manifest = parse_json((pathlib.Path(folder) / "blobs" / "sha256" / digest.split(":")[1]).read_bytes(), "manifest")
+    return {layer["mediaType"] for layer in manifest["layers"]}
 
 
 def labels_parsed(labels):
