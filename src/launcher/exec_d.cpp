@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,10 +60,7 @@ class SpawnActions {
 
 // How a child ended; nothing when it succeeded.
 std::optional<std::string> complaint(int status) {
-  if (WIFSIGNALED(status)) {
-    const char* name = sigdescr_np(WTERMSIG(status));
-    return "signal: " + (name != nullptr ? std::string(name) : std::to_string(WTERMSIG(status)));
-  }
+  if (WIFSIGNALED(status)) return "signal: " + signal_text(WTERMSIG(status));
   if (WEXITSTATUS(status) != 0) return "exit status " + std::to_string(WEXITSTATUS(status));
   return std::nullopt;
 }

@@ -36,6 +36,14 @@ void print_line(std::string_view color, std::string_view label, std::string_view
   }
 }
 
+// "No such file", but "RPC timed out": only a capital before a small letter starts a sentence.
+std::string uncapitalized(const char* description, std::string unknown) {
+  if (description == nullptr) return unknown;
+  std::string text = description;
+  if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && (text[1] < 'A' || text[1] > 'Z')) text[0] += 'a' - 'A';
+  return text;
+}
+
 }  // namespace
 
 Failure& Failure::within(std::string_view text) {
@@ -52,12 +60,11 @@ Failure system_failure(int error_number, std::string_view call, std::string_view
 }
 
 std::string error_text(int error_number) {
-  const char* description = strerrordesc_np(error_number);
-  if (description == nullptr) return "errno " + std::to_string(error_number);
-  std::string text = description;
-  // "No such file", but "RPC timed out": only a capital before a small letter starts a sentence.
-  if (text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && (text[1] < 'A' || text[1] > 'Z')) text[0] += 'a' - 'A';
-  return text;
+  return uncapitalized(strerrordesc_np(error_number), "errno " + std::to_string(error_number));
+}
+
+std::string signal_text(int signal_number) {
+  return uncapitalized(sigdescr_np(signal_number), "number " + std::to_string(signal_number));
 }
 
 std::string quoted(std::string_view text) {

@@ -46,6 +46,8 @@ Failure system_failure(int error_number, std::string_view call, std::string_view
 
 // The error's text, in lower case and without asking the locale.
 std::string error_text(int error_number);
+// The same for a signal.
+std::string signal_text(int signal_number);
 
 // The text between double quotes, its quotes, backslashes and control characters escaped.
 std::string quoted(std::string_view text);

@@ -752,7 +752,7 @@ def test_exec_d_output_that_is_no_toml_is_refused(layered):
 
 @pytest.mark.parametrize("helper, problem", [
     ("#!/bin/sh\nexit 3\n", "exit status 3"),
-    ("#!/bin/sh\necho 'A=\"x\"' >&3\nkill -9 $$\n", "signal: Killed"),
+    ("#!/bin/sh\necho 'A=\"x\"' >&3\nkill -9 $$\n", "signal: killed"),
     ("#!/no/such/interpreter\n", "no such file or directory"),
 ])
 def test_an_exec_d_helper_that_fails_ends_the_launch(layered, helper, problem):
