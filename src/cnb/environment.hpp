@@ -50,8 +50,8 @@ void add_root_folders(Environment& env, std::string_view layer, const std::vecto
 
 // What a build layer means for the buildpacks after it: add_root_folders, then env/, then env.build/.
 // `base` is a trusted folder on this machine, `layer` the layer's path below it ("python" below
-// <layers>/<buildpack>); `seen_as` is the layer's path as processes see it. Links are followed only
-// where they stay below `base`. Throws what apply_env_folder throws.
+// <layers>/<buildpack>); `seen_as` is the layer's path as processes see it. A link called bin, lib, … counts
+// wherever it points; files are read as read_env_folder does. Throws what read_env_folder throws.
 void apply_build_layer(Environment& env, const std::filesystem::path& base, const std::string& layer, std::string_view seen_as);
 
 // apply_env_files on what read_env_folder gives.
