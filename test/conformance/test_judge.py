@@ -196,3 +196,104 @@ def test_left_over_processes_and_mounts_are_seen(root, bench):
     assert any(stray.stdout.strip() in line and "543216" in line for line in seen)
     assert bench.left_behind() == []
     assert program.processes_with("543216") == []
+
+
+# --- the fixtures without the program: a chroot, and tar headers written by hand ------------------------------------
+
+
+def built_by_hand(bench, id):
+    """Runs a golden buildpack in a root made of the builder, as the reference did; gives the root."""
+    import os
+    import subprocess
+
+    builder.kinds_builder().write(bench.folder / "by-hand")
+    root = oci_reader.umoci_unpack(bench.folder / "by-hand", bench.folder / "unpacked")
+    escaped = id.replace("/", "_")
+    bench.app("hello", bench.folder / "copied").rename(root / "workspace" / "app")
+    for path in (root / "workspace" / "app").iterdir():
+        path.rename(root / "workspace" / path.name)
+    (root / "workspace" / "app").rmdir()
+    (root / "layers" / escaped).mkdir(mode=0o755)
+    for top in ("layers", "workspace", "home/cnb"):
+        for folder, folders, files in os.walk(root / top):
+            for name in (".", *folders, *files):
+                os.chown(os.path.join(folder, name), builder.CNB_UID, builder.CNB_GID, follow_symlinks=False)
+    (root / "dev").mkdir()
+    (root / "dev" / "null").touch()
+    (root / "dev" / "null").chmod(0o666)
+    (root / "tmp" / "plan.toml").write_text("")
+    (root / "tmp" / "plan.toml").chmod(0o644)
+    place = f"/cnb/buildpacks/{escaped}/1.0.0"
+    done = subprocess.run(
+        ["/usr/sbin/chroot", f"--userspec={builder.CNB_UID}:{builder.CNB_GID}", "--groups=", root, "/bin/sh", "-c",
+         'cd /workspace && exec "$@"', "sh", f"{place}/bin/build", f"/layers/{escaped}", "/platform", "/tmp/plan.toml"],
+        env={"PATH": "/bin", "HOME": "/home/cnb", "CNB_BUILDPACK_DIR": place, "CNB_LAYERS_DIR": f"/layers/{escaped}",
+             "CNB_PLATFORM_DIR": "/platform", "CNB_BP_PLAN_PATH": "/tmp/plan.toml"},
+        capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def walk(root, folder):
+    """Parents of the folder, then it and everything in it in the order of names within each folder."""
+    import os
+    import pathlib
+
+    names = [str(parent) for parent in reversed(pathlib.PurePosixPath(folder).parents)][1:]
+
+    def below(name):
+        names.append(name)
+        place = root / name[1:]
+        if place.is_dir() and not place.is_symlink():
+            for child in sorted(os.listdir(place), key=os.fsencode):
+                below(f"{name}/{child}")
+
+    below(folder)
+    return names
+
+
+def ustar(root, folder):
+    """A layer of plain files, folders and links with short names, byte by byte as cnb.md 6.2 says."""
+    import os
+    import stat as st
+
+    data = b""
+    for name in walk(root, folder):
+        path = root / name[1:]
+        status = path.lstat()
+        content = path.read_bytes() if st.S_ISREG(status.st_mode) else b""
+        link = os.readlink(path).encode() if st.S_ISLNK(status.st_mode) else b""
+        kind = b"5" if st.S_ISDIR(status.st_mode) else b"2" if link else b"0"
+        header = bytearray(512)
+        header[0: len(name)] = name.encode()
+        header[100:108] = b"%07o\0" % (0o777 if link else status.st_mode & 0o7777)
+        header[108:116] = b"%07o\0" % status.st_uid
+        header[116:124] = b"%07o\0" % status.st_gid
+        header[124:136] = b"%011o\0" % len(content)
+        header[136:148] = b"%011o\0" % builder.MTIME
+        header[148:156] = b" " * 8
+        header[156:157] = kind
+        header[157: 157 + len(link)] = link
+        header[257:265] = b"ustar\0" + b"00"
+        header[329:345] = b"0000000\0" * 2
+        header[148:156] = b"%06o\0 " % sum(header)
+        data += bytes(header) + content + b"\0" * (-len(content) % 512)
+    return data + b"\0" * 1024
+
+
+def test_the_fixtures_make_the_layers_of_the_reference(root, bench):
+    """If this fails, it is this machine's busybox or our builder, not the program."""
+    made = built_by_hand(bench, "golden/kinds")
+    layers = golden_run.read_expected("kinds")[0]["layers"]
+    by_name = {layer["entries"][2].split()[-1]: layer for layer in layers[:4]}
+    assert sorted(by_name) == [f"/layers/golden_kinds/{name}" for name in ("all", "launch-build", "launch-cache", "launch-only")]
+    for name, layer in by_name.items():
+        assert builder.sha256(ustar(made, name)) == layer["diff_id"], name
+    assert builder.sha256(ustar(made, "/workspace")) == layers[5]["diff_id"]
+
+
+def test_the_fixtures_make_the_odd_names_of_the_reference(root, bench):
+    made = built_by_hand(bench, "golden/names")
+    expected = golden_run.read_expected("names")[0]["layers"][0]["entries"]
+    names = [line.split(" -> ")[0].split(" ", 4)[4] for line in expected]
+    assert walk(made, "/layers/golden_names/odd") == names
