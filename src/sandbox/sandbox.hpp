@@ -53,6 +53,9 @@ class Sandbox {
   virtual ~Sandbox() = default;
   // "namespaces (root)", for the log, and why this rung.
   virtual std::string_view rung() const = 0;
+  // Whether the cloud's metadata addresses (169.254.169.254, 169.254.170.2, fd00:ec2::254), which hand out the job's
+  // credentials, are out of reach from inside. On the host's network they are not.
+  virtual bool blocks_metadata() const { return false; }
   // Runs the process to its end, stdin from /dev/null, stdout and stderr as one stream to `output` (called on the
   // calling thread, with bytes as they come). May be called from several threads at once. On a stop request the
   // process group gets SIGTERM, and everything in its pid namespace SIGKILL two seconds later; then throws
