@@ -11,8 +11,6 @@
 namespace cib::cnb {
 namespace {
 
-constexpr std::size_t max_steps = 100'000'000;
-
 [[noreturn]] void too_much() {
   throw Error(ExitCode::detect, fmt::format("detection gave up after {} attempts", max_detect_trials))
       .why("the order and the alternatives of the buildpacks' plans have too many combinations")
@@ -35,8 +33,8 @@ class Trial {
   std::optional<PlanResult> run() {
     m_budget.count_trial();
     // Dropping one buildpack may leave another's offers unused.
-    while (true) {
-      collect();
+    for (bool first = true;; first = false) {
+      if (const auto index = collect(); index && first) hopeless = index;
       bool again = false;
       for (const auto& [name, dependency] : m_dependencies)
         for (const std::size_t index : dependency.early) {
@@ -56,11 +54,18 @@ class Trial {
   }
 
   std::vector<std::pair<std::size_t, std::string>> reasons;
+  // The candidate whose option cannot work with those chosen before it, whatever comes after.
+  std::optional<std::size_t> hopeless;
 
  private:
+  bool droppable(std::size_t index) const {
+    return m_candidates[index].optional && m_choice[index] + 1 == m_candidates[index].options->size();
+  }
+
   const PlanOption& option(std::size_t index) const { return (*m_candidates[index].options)[m_choice[index]]; }
 
-  void collect() {
+  // Stops at a candidate that requires what nothing before it provides and cannot be dropped.
+  std::optional<std::size_t> collect() {
     m_dependencies.clear();
     for (std::size_t index = 0; index < m_candidates.size(); ++index) {
       if (m_dropped[index]) continue;
@@ -72,19 +77,20 @@ class Trial {
         for (const std::size_t provider : dependency.unused)
           dependency.entry.providers.push_back(m_candidates[provider].provider);
         dependency.unused.clear();
-        if (dependency.entry.providers.empty())
-          dependency.early.push_back(index);
-        else
+        if (!dependency.entry.providers.empty()) {
           dependency.entry.requirements.push_back(requirement);
+        } else {
+          dependency.early.push_back(index);
+          if (!droppable(index)) return index;
+        }
       }
     }
+    return std::nullopt;
   }
 
   bool drop(std::size_t index) {
-    const PlanCandidate& candidate = m_candidates[index];
-    if (!candidate.optional || m_choice[index] + 1 != candidate.options->size()) return false;
-    m_dropped[index] = true;
-    return true;
+    m_dropped[index] = droppable(index);
+    return m_dropped[index];
   }
 
   void note(std::size_t index, fmt::format_string<const std::string&> format, const std::string& name) {
@@ -112,9 +118,10 @@ class Trial {
   std::map<std::string, Dependency> m_dependencies;
 };
 
-// The next combination, the last candidate's option varying fastest.
-bool advance(std::vector<std::size_t>& choice, const std::vector<PlanCandidate>& candidates) {
-  for (std::size_t index = choice.size(); index-- > 0;) {
+// The next combination that differs in the first `count` candidates, the last one's option varying fastest.
+bool advance(std::vector<std::size_t>& choice, const std::vector<PlanCandidate>& candidates, std::size_t count) {
+  std::fill(choice.begin() + static_cast<std::ptrdiff_t>(count), choice.end(), 0);
+  for (std::size_t index = count; index-- > 0;) {
     if (++choice[index] < candidates[index].options->size()) return true;
     choice[index] = 0;
   }
@@ -129,18 +136,19 @@ void TrialBudget::count_trial() {
 
 void TrialBudget::count_steps(std::size_t steps) {
   m_steps += steps;
-  if (m_steps > max_steps) too_much();
+  if (m_steps > max_detect_steps) too_much();
 }
 
 PlanOutcome resolve_plan(const std::vector<PlanCandidate>& candidates, TrialBudget& budget) {
   PlanOutcome outcome;
   std::vector<std::size_t> choice(candidates.size());
-  do {
+  while (true) {
     Trial trial(candidates, choice, budget);
     outcome.result = trial.run();
     outcome.reasons = std::move(trial.reasons);
-  } while (!outcome.result && advance(choice, candidates));
-  return outcome;
+    // Combinations that only differ behind a hopeless candidate need not be tried.
+    if (outcome.result || !advance(choice, candidates, trial.hopeless ? *trial.hopeless + 1 : choice.size())) return outcome;
+  }
 }
 
 }  // namespace cib::cnb

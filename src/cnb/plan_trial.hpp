@@ -29,11 +29,14 @@ struct PlanOutcome {
   std::vector<std::pair<std::size_t, std::string>> reasons;
 };
 
+// Elements, provides and requires that all trials together may look at; the number of trials is bounded
+// by max_detect_trials (detect_trial.hpp).
+inline constexpr std::size_t max_detect_steps = 20'000'000;
+
 // How much a whole detection may still try. Throws Error(detect) when it is used up.
 class TrialBudget {
  public:
   void count_trial();
-  // Work inside of trials: elements, provides and requires looked at.
   void count_steps(std::size_t steps);
 
  private:
