@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "oci/reference.hpp"
+#include "sandbox/sandbox.hpp"
 
 namespace cib::cli {
 
@@ -19,7 +20,6 @@ struct Volume {
   bool read_only = true;
 };
 
-enum class NetworkChoice { host, none };
 enum class RootfsChoice { automatic, overlay, flat };
 enum class IsolationChoice { automatic, namespaces, rootless };
 
@@ -45,10 +45,10 @@ struct BuildOptions {
   // cache
   std::optional<fs::path> cache_dir;
   bool clear_cache = false;
-  fs::path store;  // absolute; see default_store
+  fs::path store;  // absolute; store::default_store_path() when --store is not given
 
   // sandbox
-  NetworkChoice network = NetworkChoice::host;
+  sandbox::Network network = sandbox::Network::host;
   RootfsChoice rootfs = RootfsChoice::automatic;
   IsolationChoice isolation = IsolationChoice::automatic;
   unsigned jobs = 1;  // 1 to 1024
@@ -65,10 +65,6 @@ struct BuildOptions {
 // --env-file says. Reads SOURCE_DATE_EPOCH (when --creation-time is not given) and, for --env NAME and a NAME alone
 // in an --env-file, the environment; a variable that is not set there is left out.
 BuildOptions parse_build_options(const std::vector<std::string>& arguments);
-
-// $CIB_STORE, else $XDG_CACHE_HOME/ci-image-builder, else $HOME/.cache/ci-image-builder, else
-// /var/tmp/ci-image-builder-<uid>.
-fs::path default_store();
 
 // How many CPUs this process may use: its affinity mask, and the quota of its cgroup rounded up. At least 1.
 unsigned usable_cpus();

@@ -8,7 +8,7 @@
 
 namespace cib::cli {
 
-// A new command is one file (its two functions, declared below) and one row in commands().
+// A new command is one file (its two functions, declared below) and one row in commands() (table.cpp).
 struct Command {
   std::string_view name;     // one word or two: "build", "builder create"
   std::string_view summary;  // one line for the overview

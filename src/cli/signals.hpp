@@ -1,9 +1,9 @@
-// SIGINT, SIGTERM and SIGHUP as a stop request. Made once, in main, after the sandbox's helper was started (which must
-// not inherit the mask) and before any other thread is (so that they inherit it).
+// SIGINT, SIGTERM and SIGHUP as a stop request. Made once, by a command that can be stopped, after the sandbox's helper
+// was started (which must not inherit the mask) and before any other thread is (so that they inherit it).
 #pragma once
 
-#include <csignal>
 #include <atomic>
+#include <csignal>
 #include <stop_token>
 #include <thread>
 

@@ -13,9 +13,9 @@ namespace cib::cli {
 // (Damerau-Levenshtein, optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-// The nearest candidate: at most one edit for every three letters of `word` (at least one, at most three), or the only one
-// that begins with `word` (of three letters or more). Case counts half as an edit: none. Nothing when no candidate is
-// near, or when the word is empty.
+// The nearest candidate, upper and lower case being the same: at most one edit for every three letters of `word` (at least
+// one, at most three), or else the only one that begins with `word` (of three letters or more). The first of several that
+// are equally near. Nothing when none is near, or when the word has only one letter.
 std::optional<std::string_view> suggest(std::string_view word, std::span<const std::string_view> candidates);
 
 // ` (did you mean "x"?)`, or nothing.
