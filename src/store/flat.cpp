@@ -22,7 +22,7 @@
 #include "store/contained_tree.hpp"
 #include "store/entry_name.hpp"
 #include "store/layer_store.hpp"
-#include "store/merged_tree.hpp"
+#include "store/merged_rootfs.hpp"
 
 namespace cib::store {
 
@@ -295,48 +295,6 @@ class Flattener {
   std::map<std::pair<dev_t, ino_t>, std::string> m_first;
 };
 
-class Flat : public Rootfs {
- public:
-  Flat(std::vector<UnpackedLayer> layers, RootTree tree)
-      : m_layers(std::move(layers)), m_tree(std::move(tree)), m_files({{m_tree.flat, nullptr, {}, false}}), m_image(views()) {}
-
-  const RootTree& tree() const override { return m_tree; }
-  std::string_view kind() const override { return "flat"; }
-
-  std::optional<fs::path> locate(std::string_view path) const override {
-    const auto found = m_files.find(path);
-    if (!found) return std::nullopt;
-    return m_files.place(*found);
-  }
-  std::vector<std::string> list(std::string_view path) const override {
-    const auto found = m_files.find(path);
-    if (!found) return {};
-    return m_files.list(*found);
-  }
-  std::optional<Owner> owner(std::string_view path) const override {
-    const auto found = m_files.find(path);
-    if (!found) return std::nullopt;
-    // Only root's files have the image's owners.
-    if (::geteuid() != 0)
-      if (const auto stated = m_image.find(found->path, false);
-          stated && stated->path == found->path && (stated->info.st_mode & S_IFMT) == (found->info.st_mode & S_IFMT))
-        return m_image.owner(*stated);
-    return m_files.owner(*found);
-  }
-
- private:
-  std::vector<MergedTree::View> views() const {
-    std::vector<MergedTree::View> result;
-    for (const auto& layer : m_layers) result.push_back(MergedTree::view_of(layer));
-    return result;
-  }
-
-  std::vector<UnpackedLayer> m_layers;  // holds their locks
-  RootTree m_tree;
-  MergedTree m_files;  // the folder
-  MergedTree m_image;  // what the layers state
-};
-
 }  // namespace
 
 std::unique_ptr<Rootfs> make_flat(std::vector<UnpackedLayer> top_first, const BuildFolder& build) {
@@ -348,7 +306,8 @@ std::unique_ptr<Rootfs> make_flat(std::vector<UnpackedLayer> top_first, const Bu
   tree.mount_point = folder / "merged";
   make_folders(tree.mount_point, 0755);
   Flattener(top_first, tree.flat).run();
-  return std::make_unique<Flat>(std::move(top_first), std::move(tree));
+  std::vector<MergedTree::View> files{{tree.flat, nullptr, {}, false}};
+  return std::make_unique<MergedRootfs>("flat", std::move(top_first), std::move(tree), std::move(files));
 }
 
 }  // namespace cib::store

@@ -11,47 +11,11 @@
 #include "base/error.hpp"
 #include "store/entry_name.hpp"
 #include "store/layer_store.hpp"
-#include "store/merged_tree.hpp"
+#include "store/merged_rootfs.hpp"
 
 namespace cib::store {
 
 namespace {
-
-class Overlay : public Rootfs {
- public:
-  Overlay(std::vector<UnpackedLayer> layers, RootTree tree)
-      : m_layers(std::move(layers)), m_tree(std::move(tree)), m_merged(views()) {}
-
-  const RootTree& tree() const override { return m_tree; }
-  std::string_view kind() const override { return "overlay"; }
-
-  std::optional<fs::path> locate(std::string_view path) const override {
-    const auto found = m_merged.find(path);
-    if (!found) return std::nullopt;
-    return m_merged.place(*found);
-  }
-  std::vector<std::string> list(std::string_view path) const override {
-    const auto found = m_merged.find(path);
-    if (!found) return {};
-    return m_merged.list(*found);
-  }
-  std::optional<Owner> owner(std::string_view path) const override {
-    const auto found = m_merged.find(path);
-    if (!found) return std::nullopt;
-    return m_merged.owner(*found);
-  }
-
- private:
-  std::vector<MergedTree::View> views() const {
-    std::vector<MergedTree::View> result{{m_tree.upper, nullptr, {}, true}};
-    for (const auto& layer : m_layers) result.push_back(MergedTree::view_of(layer));
-    return result;
-  }
-
-  std::vector<UnpackedLayer> m_layers;  // holds their locks
-  RootTree m_tree;
-  MergedTree m_merged;
-};
 
 // Gives a folder of the upper layer what the layers say about it.
 void copy_folder(const MergedTree& merged, const MergedTree::Found& found, const fs::path& to) {
@@ -68,13 +32,10 @@ void copy_folder(const MergedTree& merged, const MergedTree::Found& found, const
 // A folder that the topmost layer has without speaking about it would show that layer's made-up owner and mode; the upper layer
 // says instead what the layers below do. The root always is such a folder: overlayfs shows the upper one's.
 void correct_folders(const std::vector<UnpackedLayer>& layers, const fs::path& upper) {
-  std::vector<MergedTree::View> views;
   std::set<std::string> candidates;
-  for (const auto& layer : layers) {
-    views.push_back(MergedTree::view_of(layer));
+  for (const auto& layer : layers)
     candidates.insert(layer.record->marks.implicit.begin(), layer.record->marks.implicit.end());
-  }
-  const MergedTree merged(std::move(views));
+  const MergedTree merged(views_of(layers));
   std::set<std::string> needed;  // with the folders above
   for (const auto& path : candidates) {
     const auto found = merged.find(path, false);
@@ -122,7 +83,9 @@ std::unique_ptr<Rootfs> make_overlay(std::vector<UnpackedLayer> top_first, const
     tree.lowers.push_back(layer.path);
   }
   correct_folders(top_first, tree.upper);
-  return std::make_unique<Overlay>(std::move(top_first), std::move(tree));
+  std::vector<MergedTree::View> files{{tree.upper, nullptr, {}, true}};
+  for (auto& view : views_of(top_first)) files.push_back(std::move(view));
+  return std::make_unique<MergedRootfs>("overlay", std::move(top_first), std::move(tree), std::move(files));
 }
 
 }  // namespace cib::store

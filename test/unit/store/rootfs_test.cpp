@@ -24,11 +24,13 @@ void mount_overlay(const RootTree& tree) {
   const gid_t gid = ::getegid();
   if (::unshare(CLONE_NEWNS | (uid ? CLONE_NEWUSER : 0)) != 0) throw system_error(errno, "unshare");
   if (uid) {
-    write_file("/proc/self/setgroups", "deny");
-    for (const auto& [file, id] : {std::pair("/proc/self/uid_map", uid), std::pair("/proc/self/gid_map", gid)}) {
+    const auto say = [](const char* file, const std::string& text) {
       const Fd fd = open_file(file, O_WRONLY);
-      FdSink(fd.get(), file).write(as_bytes(fmt::format("{0} {0} 1\n", id)));
-    }
+      FdSink(fd.get(), file).write(as_bytes(text));
+    };
+    say("/proc/self/setgroups", "deny");
+    say("/proc/self/uid_map", fmt::format("{0} {0} 1\n", uid));
+    say("/proc/self/gid_map", fmt::format("{0} {0} 1\n", gid));
   }
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw system_error(errno, "private mounts");
   std::string lowers;

@@ -90,7 +90,8 @@ TEST(Store, removes_what_crashed_runs_left) {
   const TempFolder temp;
   { const Store store(temp.path() / "s"); }
   make_folders(temp.path() / "s/builds/dead/root/upper");
-  make_folders(temp.path() / "s/tmp/layer-dead/tree", 0500);
+  make_folders(temp.path() / "s/tmp/layer-dead/tree/locked");
+  ASSERT_EQ(::chmod((temp.path() / "s/tmp/layer-dead/tree").c_str(), 0500), 0);
   write_file(temp.path() / "s/tmp/file", "x");
   const Store store(temp.path() / "s");
   EXPECT_TRUE(fs::is_empty(store.builds()));
@@ -123,7 +124,8 @@ TEST(BuildFolder, is_private_and_goes_with_the_scope) {
     const BuildFolder build(store);
     path = build.path();
     EXPECT_EQ(mode_of(path), 0700u);
-    make_folders(path / "deep/er", 0500);
+    make_folders(path / "deep/er");
+    ASSERT_EQ(::chmod((path / "deep").c_str(), 0500), 0);
     const BuildFolder other(store);
     EXPECT_NE(other.path(), path);
   }
