@@ -48,8 +48,12 @@ std::string kernel_message(int context) {
   return text;
 }
 
-[[noreturn]] void fail(int error_number, std::string why) {
+[[noreturn]] void fail(int error_number, std::string why = {}) {
   throw system_error(error_number, "mounting the overlay").why(std::move(why));
+}
+
+[[noreturn]] void fail_with_message(int error_number, const Fd& context) {
+  fail(error_number, kernel_message(context.get()));
 }
 
 // False when this kernel cannot take the lower folders one by one; nothing is mounted then.
@@ -57,7 +61,7 @@ bool mount_by_context(const Folders& folders, bool user_xattr, int target) {
   const Fd context(static_cast<int>(syscall(SYS_fsopen, "overlay", fsopen_cloexec)));
   if (!context) {
     if (errno == ENOSYS) return false;
-    fail(errno, "");
+    fail(errno);
   }
   const auto set = [&](const char* key, const std::string& value) {
     return syscall(SYS_fsconfig, context.get(), fsconfig_set_string, key, value.c_str(), 0) == 0;
@@ -66,12 +70,12 @@ bool mount_by_context(const Folders& folders, bool user_xattr, int target) {
   for (const Fd& lower : folders.lowers) {
     if (!set("lowerdir+", name_of(lower))) {
       if (first && errno == EINVAL) return false;
-      fail(errno, kernel_message(context.get()));
+      fail_with_message(errno, context);
     }
     first = false;
   }
   if (!set("upperdir", name_of(folders.upper)) || !set("workdir", name_of(folders.work)))
-    fail(errno, kernel_message(context.get()));
+    fail_with_message(errno, context);
   std::string_view options = common_options(user_xattr);
   while (!options.empty()) {
     const std::string_view option = options.substr(0, options.find(','));
@@ -80,16 +84,16 @@ bool mount_by_context(const Folders& folders, bool user_xattr, int target) {
     const bool done = option.size() == key.size()
                           ? syscall(SYS_fsconfig, context.get(), fsconfig_set_flag, key.c_str(), nullptr, 0) == 0
                           : set(key.c_str(), std::string(option.substr(key.size() + 1)));
-    if (!done) fail(errno, kernel_message(context.get()));
+    if (!done) fail_with_message(errno, context);
   }
   if (syscall(SYS_fsconfig, context.get(), fsconfig_create, nullptr, nullptr, 0) != 0)
-    fail(errno, kernel_message(context.get()));
+    fail_with_message(errno, context);
   const Fd mount(static_cast<int>(
       syscall(SYS_fsmount, context.get(), fsmount_cloexec, mount_attribute_nosuid | mount_attribute_nodev)));
-  if (!mount) fail(errno, kernel_message(context.get()));
+  if (!mount) fail_with_message(errno, context);
   if (syscall(SYS_move_mount, mount.get(), "", target, "",
               move_mount_from_empty_path | move_mount_to_empty_path) != 0)
-    fail(errno, "");
+    fail(errno);
   return true;
 }
 
@@ -109,7 +113,7 @@ void mount_by_syscall(const Folders& folders, bool user_xattr, int target) {
         .next("use Linux 6.7 or newer, or a builder with fewer layers");
   }
   if (mount("overlay", fd_path(target).c_str(), "overlay", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
-    fail(errno, "");
+    fail(errno);
 }
 
 Fd mount_overlay(const store::RootTree& tree, OverlayInterface interface) {

@@ -66,6 +66,15 @@ std::string failure(Rung::Kind kind, const Error& error) {
   return because.empty() ? text : fmt::format("{} ({})", text, because);
 }
 
+// Whether this process's root is the machine's root: only that one may write trusted.* attributes.
+bool in_initial_user_namespace() {
+  const std::string map = first_line("/proc/self/uid_map");
+  std::string digits;
+  for (const char c : map)
+    if (c != ' ' || (!digits.empty() && digits.back() != ' ')) digits += c;
+  return map.empty() || digits == "0 0 4294967295";
+}
+
 // A whole sandbox with an empty root, up to the point where a program would be executed.
 void try_sandbox(Helper& helper, const Rung& rung, const fs::path& folder) {
   const TempFolder scratch(folder, "probe-");
@@ -81,7 +90,7 @@ void try_sandbox(Helper& helper, const Rung& rung, const fs::path& folder) {
     setup.root.upper = make("upper");
     setup.root.work = make("work");
     setup.root.mount_point = make("root");
-    setup.root.user_xattr = rung.kind == Rung::Kind::namespaces_rootless;
+    setup.root.user_xattr = rung.user_xattr;
   } else {
     setup.root.flat = make("root");
   }
@@ -95,7 +104,8 @@ struct Trial {
 };
 Trial try_namespaces(Helper& helper, Rung::Kind kind, const fs::path& folder) {
   if (kind == Rung::Kind::namespaces_root && geteuid() != 0) return {std::nullopt, "needs root"};
-  Rung rung{kind, false, kind == Rung::Kind::namespaces_rootless};
+  const bool rootless = kind == Rung::Kind::namespaces_rootless;
+  Rung rung{kind, false, rootless || !in_initial_user_namespace(), rootless};
   std::string one_id;
   if (rung.subordinate_ids) {
     try {

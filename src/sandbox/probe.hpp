@@ -17,6 +17,7 @@ struct Rung {
   enum class Kind { in_place, namespaces_root, namespaces_rootless, takeover, chroot };
   Kind kind = Kind::namespaces_root;
   bool overlay = false;          // overlays can be mounted; else the root must be a flat folder
+  bool user_xattr = false;       // overlays work only with user.* attributes: the store must use them for its marks
   bool subordinate_ids = false;  // rootless only: more than one id exists inside
 };
 

@@ -59,22 +59,18 @@ void refuse_when(scmp_filter_ctx filter, const char* name, scmp_arg_cmp conditio
         name);
 }
 
-}  // namespace
+using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
 
-std::vector<sock_filter> make_syscall_filter() {
-  const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+Filter make_filter() {
+  Filter filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
   if (!filter) throw Error(ExitCode::bug, "the system call filter cannot be made");
-  const std::uint32_t native = seccomp_arch_native();
-  if (native == SCMP_ARCH_X86_64) {
-    check(seccomp_arch_add(filter.get(), SCMP_ARCH_X86), "seccomp_arch_add");
-    check(seccomp_arch_add(filter.get(), SCMP_ARCH_X32), "seccomp_arch_add");
-  } else if (native == SCMP_ARCH_AARCH64) {
-    check(seccomp_arch_add(filter.get(), SCMP_ARCH_ARM), "seccomp_arch_add");
-  }
+  return filter;
+}
 
-  for (const char* name : refused) refuse(filter.get(), name, EPERM);
+void refuse_common(scmp_filter_ctx filter) {
+  for (const char* name : refused) refuse(filter, name, EPERM);
   // Its flags are in memory where no filter can look; the C library falls back to clone.
-  refuse(filter.get(), "clone3", ENOSYS);
+  refuse(filter, "clone3", ENOSYS);
 #if defined(__s390__) || defined(__s390x__)
   constexpr unsigned flags_argument = 1;
 #else
@@ -82,14 +78,42 @@ std::vector<sock_filter> make_syscall_filter() {
 #endif
   for (const scmp_datum_t flag : {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
                                   CLONE_NEWCGROUP}) {
-    refuse_when(filter.get(), "clone", SCMP_CMP(flags_argument, SCMP_CMP_MASKED_EQ, flag, flag));
+    refuse_when(filter, "clone", SCMP_CMP(flags_argument, SCMP_CMP_MASKED_EQ, flag, flag));
   }
-  // Address families that reach the hypervisor or rarely used kernel code.
-  for (const scmp_datum_t family : {AF_VSOCK, AF_ALG})
-    refuse_when(filter.get(), "socket", SCMP_CMP(0, SCMP_CMP_EQ, family));
   // Typing into somebody else's terminal.
   for (const scmp_datum_t request : {TIOCSTI, TIOCLINUX})
-    refuse_when(filter.get(), "ioctl", SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffffU, request));
+    refuse_when(filter, "ioctl", SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffffU, request));
+}
+
+// Address families that reach the hypervisor or rarely used kernel code.
+void refuse_families(scmp_filter_ctx filter) {
+  for (const scmp_datum_t family : {AF_VSOCK, AF_ALG})
+    refuse_when(filter, "socket", SCMP_CMP(0, SCMP_CMP_EQ, family));
+}
+
+}  // namespace
+
+std::vector<sock_filter> make_syscall_filter() {
+  const Filter filter = make_filter();
+  const std::uint32_t native = seccomp_arch_native();
+  if (native == SCMP_ARCH_X86_64) check(seccomp_arch_add(filter.get(), SCMP_ARCH_X32), "seccomp_arch_add");
+  refuse_common(filter.get());
+  refuse_families(filter.get());
+
+  // Old 32-bit programs make sockets through socketcall, whose arguments are out of the filter's sight: refusing
+  // one family there would refuse them all.
+  const std::uint32_t sibling = native == SCMP_ARCH_X86_64    ? SCMP_ARCH_X86
+                                : native == SCMP_ARCH_AARCH64 ? SCMP_ARCH_ARM
+                                                              : 0;
+  if (sibling != 0) {
+    Filter narrow = make_filter();
+    check(seccomp_arch_add(narrow.get(), sibling), "seccomp_arch_add");
+    check(seccomp_arch_remove(narrow.get(), native), "seccomp_arch_remove");
+    refuse_common(narrow.get());
+    if (sibling == SCMP_ARCH_ARM) refuse_families(narrow.get());  // it has no socketcall
+    check(seccomp_merge(filter.get(), narrow.get()), "seccomp_merge");
+    (void)narrow.release();  // the merged filter owns it now
+  }
 
   const Fd file(memfd_create("filter", MFD_CLOEXEC));
   if (!file) throw system_error(errno, "memfd_create");

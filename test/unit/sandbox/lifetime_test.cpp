@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -95,6 +97,33 @@ int be_user_with_subordinate_ids(const fs::path& folder) {
   return 0;
 }
 
+// On a kernel without the newer system calls, as a filter plays it: the helper takes the filter along.
+int be_on_an_old_kernel(const std::string& kind, const fs::path& folder) {
+  const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+  for (const char* name : {"close_range", "mount_setattr", "fsopen", "fsconfig", "fsmount", "move_mount", "open_tree",
+                           "openat2", "clone3", "pidfd_open"}) {
+    seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(name), 0);
+  }
+  if (seccomp_load(filter.get()) != 0) return 3;
+  const auto helper = Helper::start();
+  const auto rung = try_rungs(*helper, kind_named(kind), folder).rung;
+  if (!rung) return 4;
+  auto setup = setup_of(folder, *rung);
+  // A mount below a mount, with a blank in its name, must become read-only too.
+  const fs::path data = folder / "da ta";
+  make_folders(data / "inner");
+  write_file(data / "file", "read\n");
+  chmod(data.c_str(), 0777);
+  setup.mounts = {{data, "/da ta", true}};
+  const auto sandbox = make_sandbox(*helper, *rung, setup);
+  std::cout << (rung->overlay ? "overlay\n" : "flat\n")
+            << shell(*sandbox, "cat '/da ta/file'; echo x > '/da ta/x' || echo no; ls /proc/self/fd; "
+                               "echo x > /sys/kernel/x || echo no")
+                   .output
+            << std::flush;
+  return 0;
+}
+
 std::vector<std::string> kinds_here() {
   return geteuid() == 0 ? std::vector<std::string>{"root", "rootless"} : std::vector<std::string>{"rootless"};
 }
@@ -120,6 +149,19 @@ TEST(Lifetime, subordinate_ids_surround_the_users_own) {
   ASSERT_EQ(outcome.exit.code, 0) << outcome.output;
   EXPECT_THAT(outcome.output, ::testing::MatchesRegex(" +0 +200000 +1234\n +1234 +54321 +1\n +1235 +201234 +64302\n"
                                                       "1234\n1235\n1234\n"));
+}
+
+TEST(Lifetime, older_kernels_are_enough) {
+  for (const std::string& kind : kinds_here()) {
+    const TempFolder folder;
+    if (!try_rungs(helper(), kind_named(kind), folder.path()).rung) continue;
+    const Outcome outcome = run_role({"--old-kernel", kind, folder.path()});
+    EXPECT_EQ(outcome.exit.code, 0) << kind << outcome.output;
+    EXPECT_EQ(outcome.output,
+              "overlay\nread\n/bin/sh: can't create /da ta/x: Read-only file system\nno\n0\n1\n2\n3\n"
+              "/bin/sh: can't create /sys/kernel/x: Read-only file system\nno\n")
+        << kind;
+  }
 }
 
 TEST(Lifetime, the_helper_knows_no_secret) {
@@ -172,6 +214,7 @@ std::optional<int> maybe_role(int argc, char** argv) {
   try {
     if (words.size() == 4 && words[0] == "--victim") return be_victim(words[1], words[2], words[3]);
     if (words.size() == 4 && words[0] == "--killer") return be_killer(words[1], words[2], words[3]);
+    if (words.size() == 3 && words[0] == "--old-kernel") return be_on_an_old_kernel(words[1], words[2]);
     if (words.size() == 2 && words[0] == "--subordinate") return be_user_with_subordinate_ids(words[1]);
   } catch (const std::exception& error) {
     std::cout << error.what() << std::endl;
