@@ -68,6 +68,8 @@ struct DetectVerdict {
 struct Detected {
   bool passed = false;
   std::vector<DetectVerdict> verdicts;  // of the last tried group, or of every one when none passed
+  std::string group_json;               // what takes part, in the form of group.toml; empty when none passed
+  std::string plan_json;                // in the form of plan.toml
 };
 
 struct BuildpackStarted {
