@@ -38,20 +38,19 @@ void check(const DebianRequest& request) {
     for (const std::string& package : *list)
       if (!consists_of(package, "+-.") || package[0] == '-' || package[0] == '+' || package[0] == '.')
         refuse("Debian package", package);
-  for (const std::string& pattern : request.excludes)
-    if (!pattern.starts_with('/') || pattern.find('\n') != std::string::npos) refuse("path pattern", pattern);
   for (const DebianUser& user : request.users)
     if (!consists_of(user.name, "_-") || user.name[0] == '-') refuse("user name", user.name);
 }
 
-// Documentation, translations and what only people at a terminal read. Copyright files stay.
-std::vector<std::string> dpkg_options(const DebianRequest& request) {
+// No documentation and translations, which only people at a terminal read (copyright files stay); no large tools and
+// libraries that nothing needs to build a program with a shared Python.
+std::vector<std::string> dpkg_options() {
   std::vector<std::string> options = {"--dpkgopt=force-unsafe-io"};
   for (const char* path : {"/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*",
-                           "/usr/share/lintian/*", "/usr/share/bug/*"})
+                           "/usr/share/lintian/*", "/usr/share/bug/*",
+                           "/usr/bin/*lto-dump*", "/usr/lib/python3*/config-*/libpython*.a"})
     options.push_back(fmt::format("--dpkgopt=path-exclude={}", path));
   options.push_back("--dpkgopt=path-include=/usr/share/doc/*/copyright");
-  for (const std::string& pattern : request.excludes) options.push_back("--dpkgopt=path-exclude=" + pattern);
   return options;
 }
 
@@ -103,19 +102,27 @@ std::string user_hook(const DebianRequest& request) {
   return script;
 }
 
+// The day on which a password was last changed is the day of the installation.
+constexpr std::string_view forget_day = "[ ! -f \"$1/etc/shadow\" ] || sed -i 's/^\\([^:]*:[^:]*:\\)[0-9]*:/\\13652:/' \"$1/etc/shadow\"\n";
+
+// The root as it is now, without what mmdebstrap put there to keep services from being started.
 constexpr std::string_view base_in_root = "cib-base.tar";
+constexpr std::string_view take_base =
+    "tar -C \"$1\" --one-file-system --numeric-owner --sort=name --exclude=./cib-base.tar "
+    "--exclude=./usr/sbin/policy-rc.d --exclude=./usr/sbin/start-stop-daemon "
+    "--transform='s,^./usr/sbin/start-stop-daemon.REAL$,./usr/sbin/start-stop-daemon,' -cf \"$1/cib-base.tar\" .\n";
 
 std::vector<std::string> hooks(const DebianRequest& request, const fs::path& base) {
-  std::vector<std::string> list = {user_hook(request)};
+  std::vector<std::string> list = {user_hook(request) + std::string(forget_day)};
   if (!request.build_packages.empty()) {
-    list.push_back(fmt::format("tar -C \"$1\" --one-file-system --numeric-owner --sort=name --exclude=./{0} -cf \"$1/{0}\" .",
-                               base_in_root));
-    list.push_back(fmt::format("download /{} {}", base_in_root, base.string()));
+    list.emplace_back(take_base);
+    list.push_back(fmt::format("download /{} '{}'", base_in_root, base.string()));
     list.push_back(fmt::format("rm \"$1/{}\"", base_in_root));
     list.push_back(fmt::format(
+        "set -eu\n"
         "echo 'I: installing the packages of the build image...'\n"
-        "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --quiet -oDPkg::Chroot-Directory=\"$1\" install {}",
-        fmt::join(request.build_packages, " ")));
+        "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --quiet -oDPkg::Chroot-Directory=\"$1\" install {}\n{}",
+        fmt::join(request.build_packages, " "), forget_day));
   }
   for (std::string& hook : list) hook.insert(0, "--customize-hook=");
   return list;
@@ -129,13 +136,17 @@ class Listener {
   void line(std::string_view text) {
     m_last.emplace_back(text);
     if (m_last.size() > 20) m_last.pop_front();
-    if (text.starts_with("I: running ") && text.find("-hook") != std::string_view::npos) return;
-    if (text.starts_with("I: using ") || text.starts_with("I: removing ") || text.starts_with("I: chroot ")) return;
-    if (text.starts_with("I: ")) m_say(text.substr(3));
-    else if (text.starts_with("Need to get ")) m_say(text);
+    // Lines about steps end with an ellipsis; others are about mmdebstrap itself.
+    if (text.starts_with("I: ") && text.ends_with("...") && text.find("tempdir") == std::string_view::npos &&
+        text.find("signed-by") == std::string_view::npos)
+      m_say(text.substr(3, text.size() - 6));
+    else if (text.starts_with("Need to get "))
+      m_say(text);
     if (text.find("Unable to locate package ") != std::string_view::npos ||
         text.find("has no installation candidate") != std::string_view::npos)
       m_unknown = text;
+    for (const char* sign : {"Failed to fetch", "Could not resolve", "Temporary failure", "onnection"})
+      m_network |= text.find(sign) != std::string_view::npos;
   }
 
   Error failure() const {
@@ -143,23 +154,27 @@ class Listener {
     for (const std::string& text : m_last) output += text + "\n";
     if (!m_unknown.empty())
       return Error(ExitCode::configuration, "the base cannot be made of these Debian packages").why(m_unknown).output(output);
-    return Error(ExitCode::unavailable, "mmdebstrap could not make the base")
-        .next("check that `apt-get update` works on this machine")
-        .output(output);
+    if (m_network)
+      return Error(ExitCode::unavailable, "the Debian packages of the base could not be fetched")
+          .next("check that `apt-get update` works on this machine")
+          .output(output);
+    return Error(ExitCode::configuration, "mmdebstrap could not make the base").output(output);
   }
 
  private:
   const std::function<void(std::string_view)>& m_say;
   std::deque<std::string> m_last;
   std::string m_unknown;
+  bool m_network = false;
 };
 
 // `file` becomes the tar of its layer; the index is given back for the layer above.
-SystemIndex rewrite(const fs::path& file, const SystemIndex* below, const SystemRules& rules) {
+SystemIndex rewrite(const fs::path& file, const SystemIndex* below, const SystemRules& rules,
+                    std::string* os_release = nullptr) {
   SystemIndex index;
   {
     FileSource tar(file);
-    index = index_system(tar, rules);
+    index = index_system(tar, rules, os_release);
   }
   const fs::path layer = file.string() + ".layer";
   {
@@ -177,8 +192,8 @@ SystemIndex rewrite(const fs::path& file, const SystemIndex* below, const System
 std::string fingerprint(const DebianRequest& request) {
   std::string users;
   for (const DebianUser& user : request.users) users += fmt::format("{}:{}:{} ", user.name, user.uid, user.gid);
-  return fmt::format("{} {}|{}|{}|{}|{}", layout_version, request.release, fmt::join(request.packages, " "),
-                     fmt::join(request.build_packages, " "), fmt::join(request.excludes, " "), users);
+  return fmt::format("{} {}|{}|{}|{}", layout_version, request.release, fmt::join(request.packages, " "),
+                     fmt::join(request.build_packages, " "), users);
 }
 
 DebianLayers make_debian_layers(const DebianRequest& request, const fs::path& scratch,
@@ -193,7 +208,7 @@ DebianLayers make_debian_layers(const DebianRequest& request, const fs::path& sc
   write_file(sources, apt_sources_for(request.release, "/etc/apt"), 0600);
   const AptSettings settings = apt_settings(stop);
   // Times are compared in whole seconds: what is made in this very second is not older.
-  SystemRules rules{.installed_at = static_cast<std::int64_t>(std::time(nullptr)) - 1, .extra = {}};
+  const SystemRules rules{.installed_at = static_cast<std::int64_t>(std::time(nullptr)) - 1, .extra = {}};
 
   DebianLayers layers{.base = scratch / "base.tar", .build = {}};
   fs::path whole = layers.base;
@@ -202,28 +217,29 @@ DebianLayers make_debian_layers(const DebianRequest& request, const fs::path& sc
   std::vector<std::string> argv = {program->string(), "--variant=essential", "--format=tar"};
   std::vector<std::string> packages = request.packages;
   if (!packages.empty()) argv.push_back(fmt::format("--include={}", fmt::join(packages, ",")));
-  for (const auto& more : {dpkg_options(request), settings.options, hooks(request, layers.base)})
+  for (const auto& more : {dpkg_options(), settings.options, hooks(request, layers.base)})
     argv.insert(argv.end(), more.begin(), more.end());
   argv.insert(argv.end(), {request.release, whole.string(), sources.string()});
 
   std::map<std::string, std::string> variables = settings.variables;
   variables["LC_ALL"] = "C.UTF-8";
   variables["DEBIAN_FRONTEND"] = "noninteractive";
-  // Passwords of the new root carry the day they were made; everything else of today is replaced afterwards.
-  variables["SOURCE_DATE_EPOCH"] = "315532801";
-  variables["TMPDIR"] = scratch.string();
+  // Files shall keep the times of their packages: Python's bytecode is valid for these only.
+  variables["SOURCE_DATE_EPOCH"] = std::to_string(std::time(nullptr));
+  // An ordinary user's mmdebstrap works as other users, who cannot get into a folder that is ours alone.
+  if (::geteuid() == 0) variables["TMPDIR"] = scratch.string();
   Listener listener(say);
   if (run_program(argv, variables, [&](std::string_view text) { listener.line(text); }, stop) != 0)
     throw listener.failure();
 
+  SystemRules with_sources = rules;
+  with_sources.extra["etc/apt/sources.list.d/debian.sources"] = public_apt_sources(request.release);
   if (request.build_packages.empty()) {
-    rewrite(layers.base, nullptr, rules);
-    return layers;
+    rewrite(layers.base, nullptr, with_sources, &layers.os_release);
+  } else {
+    const SystemIndex base = rewrite(layers.base, nullptr, rules, &layers.os_release);
+    rewrite(layers.build, &base, with_sources);
   }
-  say("comparing the two roots...");
-  const SystemIndex base = rewrite(layers.base, nullptr, rules);
-  rules.extra["etc/apt/sources.list.d/debian.sources"] = public_apt_sources(request.release);
-  rewrite(layers.build, &base, rules);
   return layers;
 }
 

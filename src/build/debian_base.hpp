@@ -22,7 +22,6 @@ struct DebianRequest {
   std::string release = "bookworm";
   std::vector<std::string> packages;        // of both images, beside the essential ones
   std::vector<std::string> build_packages;  // of the build image alone
-  std::vector<std::string> excludes;        // dpkg's path-exclude patterns ("/usr/share/games/*"), beside documentation
   std::vector<DebianUser> users;            // each gets a folder in /home
 };
 
@@ -30,6 +29,7 @@ struct DebianRequest {
 struct DebianLayers {
   fs::path base;
   fs::path build;  // over `base`; empty: none
+  std::string os_release;  // the text of /etc/os-release
 };
 
 // Equal requests and equal package versions give equal layers. `say` gets lines of progress. Throws

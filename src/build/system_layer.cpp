@@ -45,6 +45,8 @@ class SystemReader {
       if (entry.type != TarHeader::Type::file && entry.type != TarHeader::Type::folder &&
           entry.type != TarHeader::Type::symlink && entry.type != TarHeader::Type::hard_link)
         continue;  // devices and pipes: whoever runs the image makes them
+      // Logs, but not the folders in which services expect to find them.
+      if (entry.type != TarHeader::Type::folder && entry.name.starts_with("var/log/")) continue;
       if (entry.mtime > m_rules.installed_at) entry.mtime = layer_time;
       entry.xattrs.clear();
       return true;
@@ -108,20 +110,21 @@ bool is_left_out(std::string_view name) {
       "var/lib/apt/extended_states", "var/lib/systemd/random-seed"};
   for (const std::string_view folder : folders)
     if (name.size() > folder.size() && name.starts_with(folder) && name[folder.size()] == '/') return true;
-  // Logs, but not the folders in which services expect to find them.
-  if (name.starts_with("var/log/") && (name.ends_with(".log") || name.find('/', 8) == std::string_view::npos))
-    return name != "var/log/apt";
   return std::ranges::find(files, name) != std::end(files);
 }
 
-SystemIndex index_system(Source& tar, const SystemRules& rules) {
+SystemIndex index_system(Source& tar, const SystemRules& rules, std::string* os_release) {
   SystemIndex index;
   SystemReader reader(tar, rules);
   for (TarEntry entry; reader.next(entry);) {
     SystemEntry what{static_cast<char>(entry.type), entry.mode, entry.uid, entry.gid, entry.mtime, entry.link, {}};
     if (entry.type == TarHeader::Type::file) {
       oci::Sha256 hash;
-      read_contents(reader, [&](Bytes bytes) { hash.write(bytes); });
+      std::string* text = entry.name == "usr/lib/os-release" ? os_release : nullptr;
+      read_contents(reader, [&](Bytes bytes) {
+        hash.write(bytes);
+        if (text) text->append(as_text(bytes));
+      });
       what.contents = hash.finish();
     }
     index.insert_or_assign(entry.name, what);
