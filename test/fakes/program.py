@@ -160,7 +160,7 @@ class Bench:
     def arguments(self, builder_reference, *more, app="hello", out=None, store=None, cache=None, run_image=None,
                   report=True, rootfs="overlay"):
         return [
-            "build", app if isinstance(app, pathlib.Path) else self.app(app),
+            "build", "--path", app if isinstance(app, pathlib.Path) else self.app(app),
             "--builder", builder_reference,
             "--run-image", run_image or f"oci:{self.reachable(PLAIN_RUN_IMAGE)}",
             "--output", out if isinstance(out, str) else f"oci:{out or self.out}",

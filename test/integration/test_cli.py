@@ -54,7 +54,7 @@ def test_a_mistyped_value(run, flag, wrong, right):
 
 @pytest.mark.parametrize("reference", ["oic:x", "docker-arhive:x"])
 def test_a_mistyped_kind_of_reference(run, reference, tmp_path):
-    result = run("build", tmp_path, "--builder", reference, "--output", f"oci:{tmp_path}/out")
+    result = run("build", "--path", tmp_path, "--builder", reference, "--output", f"oci:{tmp_path}/out")
     assert result.exit in (2, 78), result
     one_line_and_what_next(result, result.exit)
     assert "did you mean" in result.stderr, result
@@ -73,7 +73,7 @@ def test_a_value_that_is_none(run, arguments):
 
 
 def test_no_output_is_a_usage_error(run, tmp_path):
-    result = run("build", tmp_path)
+    result = run("build", "--path", tmp_path)
     one_line_and_what_next(result)
     assert "--output" in result.stderr
 
@@ -211,9 +211,19 @@ def test_verbose_says_more(bench):
 def test_the_current_folder_is_the_application_when_none_is_named(bench):
     app = bench.app("hello")
     arguments = bench.arguments(bench.builder(builder.kinds_builder()), app=app)
-    assert arguments[1] == app
-    del arguments[1]
+    assert arguments[1:3] == ["--path", app]
+    del arguments[1:3]
     result = finish(bench.program.start(*arguments, env=bench.env(), cwd=app))
+    assert result.exit == 0, result
+    assert oci_reader.Image(bench.out).file("/workspace/main.txt") == (app / "main.txt").read_bytes()
+
+
+def test_the_application_as_an_argument(bench):
+    """`build PATH`, as one types it."""
+    app = bench.app("hello")
+    arguments = bench.arguments(bench.builder(builder.kinds_builder()), app=app)
+    arguments.remove("--path")
+    result = finish(bench.program.start(*arguments, env=bench.env()))
     assert result.exit == 0, result
     assert oci_reader.Image(bench.out).file("/workspace/main.txt") == (app / "main.txt").read_bytes()
 
