@@ -10,10 +10,10 @@
 #include "build/create_builder.hpp"
 #include "cli/build_options.hpp"
 #include "cli/commands.hpp"
+#include "cli/destinations.hpp"
 #include "cli/parser.hpp"
 #include "cli/signals.hpp"
 #include "cnb/builder_toml.hpp"
-#include "oci/archive.hpp"
 #include "oci/layout.hpp"
 #include "oci/reference.hpp"
 #include "report/error_text.hpp"
@@ -76,11 +76,6 @@ oci::Reference beside(oci::Reference reference) {
   reference.text = (layout ? "oci:" : "docker-archive:") + reference.path.string();
   reference.tag.clear();
   return reference;
-}
-
-std::unique_ptr<oci::ImageTarget> open_target(const oci::Reference& reference, const std::string& tag) {
-  if (reference.kind == oci::Reference::Kind::layout) return oci::layout_target(reference.path, reference.tag);
-  return oci::archive_target(reference.path, !reference.tag.empty() ? reference.tag : tag);
 }
 
 // How another build finds it, wherever that is started.

@@ -22,6 +22,8 @@ int build(const std::vector<std::string>& arguments);           // build.cpp
 std::string build_help();                                       // build_options.cpp
 int builder_create(const std::vector<std::string>& arguments);  // builder_create.cpp
 std::string builder_create_help();                              // builder_create.cpp
+int run(const std::vector<std::string>& arguments);             // run_image.cpp
+std::string run_help();                                         // run_image.cpp
 
 // The table, in the order of the overview.
 std::span<const Command> commands();
