@@ -95,7 +95,7 @@ std::string user_hook(const DebianRequest& request) {
     if (groups.insert(user.gid).second)
       script += fmt::format("echo '{0}:x:{1}:' >>\"$1/etc/group\"\n", user.name, user.gid);
     script += fmt::format(
-        "echo '{0}:x:{1}:{2}::/home/{0}:/bin/bash' >>\"$1/etc/passwd\"\n"
+        "echo '{0}:*:{1}:{2}::/home/{0}:/bin/bash' >>\"$1/etc/passwd\"\n"
         "mkdir -m 0755 \"$1/home/{0}\"\nchown {1}:{2} \"$1/home/{0}\"\n",
         user.name, user.uid, user.gid);
   }

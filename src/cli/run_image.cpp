@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
-#include <mutex>
 
 #include "base/error.hpp"
 #include "base/tasks.hpp"
@@ -193,7 +193,10 @@ std::string run_help() {
 
 int run(const std::vector<std::string>& arguments) {
   RunFlags flags;
-  parse(*make_parser(flags), arguments);
+  // What follows -- is the process's, flags and all.
+  const auto mark = std::ranges::find(arguments, "--");
+  parse(*make_parser(flags), {arguments.begin(), mark});
+  if (mark != arguments.end()) flags.arguments.insert(flags.arguments.end(), mark + 1, arguments.end());
   if (flags.image.empty()) throw Error(ExitCode::usage, "run: nothing says which image").next("ci-image-builder run oci:FOLDER");
   const auto helper = sandbox::Helper::start();
   Signals signals;
