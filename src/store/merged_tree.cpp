@@ -56,7 +56,7 @@ std::optional<MergedTree::Found> MergedTree::step(const Found& folder, const std
     struct stat info;
     if (::lstat((view.path / found.path).c_str(), &info) != 0) {
       if (errno == ENOENT || errno == ENOTDIR) continue;
-      throw system_error(errno, (view.path / found.path).string());
+      throw system_error(errno, (view.path / found.path).string(), ExitCode::configuration);
     }
     if (is_whiteout(view, found.path, info)) break;
     if (found.views.empty()) found.info = info;

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "store/layer_record.hpp"
 #include "store/overlay.hpp"
+#include "store/store.hpp"
 
 namespace cib::store {
 
@@ -66,7 +67,7 @@ Verdict try_overlay(const Plan& plan) {
 }  // namespace
 
 std::optional<std::string> overlay_unavailable(const fs::path& folder) {
-  const TempFolder probe(folder, "overlay-");
+  const LockedFolder probe(folder, "overlay-");
   for (const char* name : {"low", "high", "upper", "work", "merged", "low/folder", "high/folder"})
     make_folders(probe.path() / name, 0755);
   write_file(probe.path() / "low/kept", "");

@@ -4,7 +4,7 @@
 //   version        what this file says about the format
 //   layers/        <hex of the diffID>/ (layer_store.hpp) and <hex>.lock
 //   builds/<id>/   of one running build each; locked while it lives
-//   tmp/<id>/      half made things; locked while somebody makes them
+//   tmp/<id>/      half made things, each a LockedFolder: what is not locked goes when anybody opens the store
 //   caches/ images/ builders/   of the rooms above
 #pragma once
 

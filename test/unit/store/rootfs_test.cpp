@@ -4,8 +4,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "helpers.hpp"
@@ -16,6 +20,7 @@ namespace cib::store::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 // In a child: mounts the overlay in namespaces of its own.
@@ -432,6 +437,45 @@ TEST_F(RootfsTest, flat_needs_no_marks_in_the_tree) {
   EXPECT_THAT(seen, Not(HasSubstr("tmp")));
   EXPECT_THAT(seen, Not(HasSubstr("var/lib")));
   EXPECT_THAT(seen, HasSubstr("var/x"));
+}
+
+// As under kernels before 5.6, and under seccomp filters that are older than the call.
+void forbid_openat2() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{4, program};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+    throw system_error(errno, "seccomp");
+}
+
+TEST_F(RootfsTest, works_without_openat2) {
+  const Tar top = Tar().file("deep/er/and/deeper", "x").symlink("l", "deep/er").file("l/through", "y").whiteout("etc", "passwd");
+  const auto seen = [&](const Store& store) {
+    const BuildFolder build(store);
+    const LayerStore layers(store);
+    return listing(make_rootfs(RootfsKind::flat, {layers.get(MemoryLayer(base()), "i"), layers.get(MemoryLayer(top), "i")}, build)
+                       ->tree()
+                       .flat);
+  };
+  const std::string with = seen(m_store);
+  EXPECT_THAT(with, HasSubstr("deep/er/through"));
+  EXPECT_EQ(with, in_child([&] {
+              forbid_openat2();
+              return seen(Store(m_temp.path() / "other"));
+            }));
+  EXPECT_THAT(in_child([&] {
+                forbid_openat2();
+                const Store store(m_temp.path() / "other");
+                const TempFolder outside(m_temp.path());
+                const Tar evil = Tar().symlink("e", "../../../../.." + outside.path().string()).file("e/f", "x");
+                std::string said = error_of([&] { LayerStore(store).get(MemoryLayer(evil), "i"); }).message();
+                return said + (fs::is_empty(outside.path()) ? "" : " ESCAPED");
+              }),
+              EndsWith("leads out of the root"));
 }
 
 TEST(OverlayUnavailable, leaves_nothing_behind) {
