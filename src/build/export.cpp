@@ -100,12 +100,13 @@ void Exporter::make_layers() {
   add_other_jobs();
   m_pipeline.copy_layers(m_input.run_image);
   m_done = m_pipeline.make(m_jobs);
-  for (auto& [job, copy] : m_copies)
-    if (!m_done[job].copied || !copy->commit(m_done[job].diff_id)) {
-      if (copy->failure())
-        m_events.on(event::Warning{fmt::format("{} is not cached: {}", m_jobs[job].name, copy->failure()->message()), ""});
-      copy.reset();
-    }
+  for (auto& [job, copy] : m_copies) {
+    m_jobs[job].copy_to = {};
+    if (m_done[job].copied && copy->commit(m_done[job].diff_id)) continue;
+    if (copy->failure())
+      m_events.on(event::Warning{fmt::format("{} is not cached: {}", m_jobs[job].name, copy->failure()->message()), ""});
+    copy.reset();
+  }
 }
 
 // What the buildpacks left: every <layer>.toml with a flag.

@@ -12,15 +12,16 @@ std::shared_ptr<CLI::App> build_parser(BuildFlags& flags) {
       "build",
       "Makes a container image from the source code in a folder with Cloud Native Buildpacks.\n"
       "Standard output gets the name and digest of the image, everything else goes to standard error.",
-      {{"the current folder into an OCI layout", "--builder oci:builder --output oci:image"},
+      {{"the current folder, with the embedded builder", ""},
+       {"another folder into an OCI layout, with another builder", "app --builder oci:builder --output oci:image"},
        {"an archive for \"docker load\", with a name", "-B oci:builder -o docker-archive:app.tar -t demo/app:1.2"},
        {"another folder, with a setting for its buildpacks",
         "-p app -B oci:builder -e BP_CPYTHON_VERSION=3.12 -o oci:image"},
        {"these buildpacks and no others",
-        "-B oci:builder -b paketo-buildpacks/python,paketo-buildpacks/procfile -o oci:image"},
+        "-b paketo-buildpacks/python,paketo-buildpacks/procfile -B oci:builder"},
        {"in CI: silent unless it fails, with a report for programs",
         "-q -B oci:builder -o oci:image --report build.json"}});
-  app->add_option("-p,--path", flags.path, "the source code; never written to (default: the current folder)")
+  app->add_option("-p,--path,PATH", flags.path, "the source code; never written to (default: the current folder)")
       ->type_name("DIR")->group("Input");
   app->add_option("-e,--env", flags.env,
                   "a variable for the buildpacks, may be repeated; NAME alone takes it from this environment")
@@ -37,7 +38,7 @@ std::shared_ptr<CLI::App> build_parser(BuildFlags& flags) {
       ->type_name("TYPE")->group("Input");
 
   app->add_option("-B,--builder", flags.builder,
-                  "the builder: an OCI layout oci:DIR or an archive docker-archive:FILE")
+                  "the builder: an OCI layout oci:DIR, an archive docker-archive:FILE, or \"embedded\" (default)")
       ->type_name("IMAGE")->group("Builder");
   app->add_option("-b,--buildpack", flags.buildpacks,
                   "a buildpack to use instead of the builder's order; several with commas, or repeated: id, id@version "
@@ -47,7 +48,8 @@ std::shared_ptr<CLI::App> build_parser(BuildFlags& flags) {
       ->type_name("IMAGE")->group("Builder");
 
   app->add_option("-o,--output", flags.outputs,
-                  "where the image goes: oci:DIR or docker-archive:FILE; may be repeated")
+                  "where the image goes: oci:DIR or docker-archive:FILE; may be repeated (default: a layout in the "
+                  "store)")
       ->type_name("KIND:PATH")->group("Output");
   app->add_option("-t,--tag", flags.tags, "a name under which an archive is loaded; may be repeated")
       ->type_name("NAME[:TAG]")->group("Output");

@@ -61,6 +61,8 @@ struct JsonReport::State {
   Json phases = Json::array();
   Json decisions = Json::array();
   Json detect = nullptr;
+  Json group = nullptr;  // as in group.toml
+  Json plan = nullptr;   // as in plan.toml
   Json buildpacks = Json::array();
   Json layers = Json::array();
   Json images = Json::array();
@@ -95,6 +97,10 @@ struct JsonReport::State {
                           {"reason", verdict.reason},
                           {"output", verdict.output}});
     detect = {{"passed", detected.passed}, {"verdicts", std::move(verdicts)}};
+    // They come as JSON already; none is given when no group passed.
+    const auto value = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json::parse(text); };
+    group = value(detected.group_json);
+    plan = value(detected.plan_json);
   }
   void note(const event::BuildpackStarted& started) {
     buildpacks.push_back(
@@ -169,6 +175,8 @@ std::string JsonReport::to_json() const {
                       {"phases", state.phases},
                       {"decisions", state.decisions},
                       {"detect", state.detect},
+                      {"group", state.group},
+                      {"plan", state.plan},
                       {"buildpacks", state.buildpacks},
                       {"layers", state.layers},
                       {"images", state.images},

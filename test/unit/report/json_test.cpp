@@ -23,7 +23,8 @@ TEST(JsonReport, is_complete_and_stable_for_a_build) {
   JsonReport& report = bench.report;
   report.on(event::Decision{"builder", "oci:b", "--builder"});
   report.on(event::PhaseStarted{Phase::detect});
-  report.on(event::Detected{true, {{"x/a", "1", event::DetectVerdict::Kind::skipped, 100, "out", "not needed"}}});
+  report.on(event::Detected{true, {{"x/a", "1", event::DetectVerdict::Kind::skipped, 100, "out", "not needed"}},
+                            R"({"group":[{"id":"x/a"}]})", "{}"});
   report.on(event::PhaseEnded{Phase::detect, 0.5, "1 buildpack"});
   report.on(event::PhaseStarted{Phase::build});
   report.on(event::BuildpackStarted{"x/a", "1"});
@@ -47,6 +48,10 @@ TEST(JsonReport, is_complete_and_stable_for_a_build) {
     "decisions": [{"subject": "builder", "value": "oci:b", "source": "--builder"}],
     "detect": {"passed": true, "verdicts": [
       {"id": "x/a", "version": "1", "verdict": "skipped", "exit_code": 100, "reason": "not needed", "output": "out"}]},
+    "group": {"group": [{"id": "x/a"}]},
+    "plan": {},
+    "group": {"group": [{"id": "x/a"}]},
+    "plan": {"entries": []},
     "buildpacks": [{"id": "x/a", "version": "1", "exit_code": 0, "seconds": 4.25}],
     "layers": [
       {"name": "x/a:l", "where": "image", "how": "same", "size": 10, "diff_id": "sha256:1", "reason": "why"},
@@ -69,7 +74,7 @@ TEST(JsonReport, tells_how_far_a_failed_build_came) {
             json::parse(R"([{"id": "x/a", "version": "1", "exit_code": null, "seconds": null}])"));
   EXPECT_EQ(document["failure"], json::parse(R"({"message": "no space", "why": "full", "next": "free some",
     "exit_code": 74, "category": "disk", "output": "last\n"})"));
-  EXPECT_TRUE(document["detect"].is_null());
+  EXPECT_TRUE(document["detect"].is_null() && document["group"].is_null() && document["plan"].is_null());
 }
 
 TEST(JsonReport, tells_a_cancelled_build_from_a_failed_one) {
