@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "base/error.hpp"
@@ -56,6 +58,21 @@ std::vector<std::shared_ptr<const oci::Image>> made_before(const fs::path& build
   return images;
 }
 
+// Layers and images of the builder are not those of the build that needs it: its report says nothing of them.
+class Listener : public EventSink {
+ public:
+  explicit Listener(EventSink& events) : m_events(events) {}
+  void on(const Event& event) override {
+    if (const auto* image = std::get_if<event::ImageWritten>(&event)) m_size = std::max(m_size, image->size);
+    else if (!std::holds_alternative<event::LayerDone>(event)) m_events.on(event);
+  }
+  std::uint64_t size() const { return m_size; }  // of the largest image
+
+ private:
+  EventSink& m_events;
+  std::uint64_t m_size = 0;
+};
+
 EmbeddedBuilder at(const fs::path& folder, bool made) {
   const auto layout = [&](const char* which) {
     const fs::path place = folder / which;
@@ -99,11 +116,14 @@ EmbeddedBuilder embedded_builder(const store::Store& store, unsigned jobs, Event
   request.run_image_name = run_image_name;
   request.known = made_before(store.builders());
   request.jobs = jobs;
-  create_builder(request, events, stop);
+  Listener listener(events);
+  const CreatedBuilder created = create_builder(request, listener, stop);
 
   // What stands there was incomplete.
   remove_tree(folder);
   fs::rename(images, folder);
+  events.on(event::Decision{"builder", fmt::format("the embedded builder is made, {} MB", listener.size() / 1'000'000),
+                            created.base_reused ? "with the Debian packages of the one before" : ""});
   return at(folder, true);
 }
 
