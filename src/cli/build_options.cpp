@@ -79,17 +79,30 @@ void read_env_file(std::map<std::string, std::string>& env, const std::string& f
   }
 }
 
+constexpr std::string_view kinds[] = {"oci", "docker-archive"};
+
+// A reference whose kind is mistyped would be taken for an image in a registry. `names` are words that stand for an
+// image without a kind.
+void check_kind(std::string_view flag, const std::string& text, std::span<const std::string_view> names = {}) {
+  if (text.empty() || oci::parse_reference(text).kind != oci::Reference::Kind::registry) return;
+  const std::size_t colon = text.find(':');
+  const std::string word = text.substr(0, colon);
+  const auto candidates = colon == std::string::npos ? names : std::span(kinds);
+  if (std::find(candidates.begin(), candidates.end(), word) != candidates.end()) return;
+  const std::optional<std::string_view> meant = suggest(word, candidates);
+  if (!meant) return;
+  const std::string_view rest = colon == std::string::npos ? std::string_view() : std::string_view(text).substr(colon);
+  throw usage(fmt::format("{}: no such kind of image: \"{}\" (did you mean \"{}{}\"?)", flag, text, *meant, rest))
+      .next("write oci:DIR or docker-archive:FILE");
+}
+
 oci::Reference output_of(const std::string& text) {
-  constexpr std::string_view kinds[] = {"oci", "docker-archive"};
   const std::size_t colon = text.find(':');
   const std::string kind = text.substr(0, colon);
   const auto wrong = [&](const std::string& message) {
     return usage(fmt::format("--output: {}", message)).next("write oci:DIR or docker-archive:FILE");
   };
-  if (colon == std::string::npos) {
-    if (kind.empty()) throw wrong("an empty value");
-    throw wrong(fmt::format("\"{}\" does not say what kind of image to make", text));
-  }
+  if (colon == std::string::npos) throw wrong(fmt::format("\"{}\" does not say what kind of image to make", text));
   if (std::find(std::begin(kinds), std::end(kinds), kind) == std::end(kinds))
     throw wrong(fmt::format("no such kind of image: \"{}\"{}", kind, did_you_mean(kind, kinds)));
   if (colon + 1 == text.size() || text[colon + 1] == ':') throw wrong(fmt::format("\"{}\" names no path", text));
@@ -102,9 +115,6 @@ oci::Reference output_of(const std::string& text) {
 }
 
 std::vector<oci::Reference> outputs_of(const std::vector<std::string>& texts) {
-  if (texts.empty())
-    throw usage("no --output: where is the image to go?")
-        .next("add --output oci:DIR or --output docker-archive:FILE");
   std::vector<oci::Reference> outputs;
   std::vector<fs::path> places;
   for (const std::string& text : texts) {
@@ -221,20 +231,11 @@ std::optional<double> cgroup_quota() {
   return std::nullopt;
 }
 
-void check_empty_values(const BuildFlags& raw) {
-  const std::pair<const char*, const std::vector<std::string>&> lists[] = {
-      {"--env", raw.env}, {"--env-file", raw.env_files}, {"--tag", raw.tags}, {"--output", raw.outputs}};
-  for (const auto& [flag, values] : lists)
-    if (std::find(values.begin(), values.end(), std::string()) != values.end())
-      throw usage(fmt::format("{}: an empty value", flag)).next(fmt::format("give {} a value, or leave it out", flag));
-}
-
 }  // namespace
 
 BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
   BuildFlags raw;
   parse(*build_parser(raw), arguments);
-  check_empty_values(raw);
   BuildOptions options;
 
   if (!is_folder(raw.path))
@@ -250,6 +251,10 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
         .next("write letters, digits, dots, _ and - only");
   options.default_process = raw.default_process;
 
+  constexpr std::string_view builder_names[] = {"embedded"};
+  check_kind("--builder", raw.builder, builder_names);
+  check_kind("--run-image", raw.run_image);
+  check_kind("--previous-image", raw.previous_image);
   options.builder = raw.builder;
   options.buildpacks = buildpacks_of(raw.buildpacks);
   options.run_image = raw.run_image;

@@ -31,12 +31,12 @@ struct BuildOptions {
   std::string default_process;             // empty: the buildpacks decide
 
   // builder
-  std::string builder;                  // as it was given; empty: the default one
+  std::string builder;                  // as it was given; empty: the embedded one
   std::vector<std::string> buildpacks;  // in order; empty: the builder's own order
   std::string run_image;                // empty: the builder's
 
   // output
-  std::vector<oci::Reference> outputs;        // one at least, each a layout or an archive, no two the same path
+  std::vector<oci::Reference> outputs;        // layouts and archives, no two at one path; empty: a layout in the store
   std::vector<std::string> tags;              // names under which an archive is loaded
   std::string previous_image;                 // empty: what stands at the first output
   std::optional<std::int64_t> creation_time;  // seconds since 1970; nothing: the fixed time of reproducible images

@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
+#include <iterator>
 
 #include "base/version.hpp"
 #include "cli/suggest.hpp"
@@ -17,8 +19,14 @@ constexpr std::size_t description_column = 34;
 constexpr std::size_t line_width = 100;
 constexpr std::string_view help_group = "Log";
 
-// "  -p, --path DIR", with room for the short name where there is none.
+// The order of the groups in every help; others come before the last of these.
+constexpr std::string_view known_groups[] = {"Input", "Builder", "Output", "Cache", "Sandbox", help_group};
+
+bool is_positional(const CLI::Option& option) { return option.get_snames().empty() && option.get_lnames().empty(); }
+
+// "  -p, --path DIR", with room for the short name where there is none; "  DIR" for an argument without a flag.
 std::string names_of(const CLI::Option& option) {
+  if (is_positional(option)) return fmt::format("  {}", option.get_type_name());
   const auto& shorts = option.get_snames();
   const auto& longs = option.get_lnames();
   std::string out = shorts.empty() ? "      " : fmt::format("  -{}{}", shorts.front(), longs.empty() ? "" : ", ");
@@ -60,19 +68,21 @@ std::string line_of(const CLI::Option& option) {
 class GroupedHelp : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
-    std::vector<std::string> groups;
-    for (const CLI::Option* option : app->get_options())
-      if (option != app->get_help_ptr() && std::find(groups.begin(), groups.end(), option->get_group()) == groups.end())
-        groups.push_back(option->get_group());
-    if (std::find(groups.begin(), groups.end(), help_group) == groups.end()) groups.emplace_back(help_group);
-
-    std::string out =
-        fmt::format("Usage: {} {} [options]\n\n{}\n", program_name, app->get_name(), app->get_description());
+    std::string usage = fmt::format("{} {} [options]", program_name, app->get_name());
+    std::vector<std::string> groups(std::begin(known_groups), std::end(known_groups));
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->get_positional())
+        usage += fmt::format(" [{}]", is_positional(*option) ? option->get_type_name() : option->get_name(true));
+      if (std::find(groups.begin(), groups.end(), option->get_group()) == groups.end())
+        groups.insert(groups.end() - 1, option->get_group());
+    }
+    std::string out = fmt::format("Usage: {}\n\n{}\n", usage, app->get_description());
     for (const std::string& group : groups) {
-      out += fmt::format("\n{}\n", group);
+      std::string lines;
       for (const CLI::Option* option : app->get_options())
-        if (option != app->get_help_ptr() && option->get_group() == group) out += line_of(*option);
-      if (group == help_group) out += line_of(*app->get_help_ptr());
+        if (option != app->get_help_ptr() && option->get_group() == group) lines += line_of(*option);
+      if (group == help_group) lines += line_of(*app->get_help_ptr());
+      if (!lines.empty()) out += fmt::format("\n{}\n{}", group, lines);
     }
     out += fmt::format("\nExamples\n{}\nExit codes are explained in docs/exit-codes.md.\n", app->get_footer());
     return out;
@@ -104,7 +114,9 @@ std::string list_hint(const CLI::App& app) {
 }
 
 Error needs_value(const CLI::App& app, const CLI::Option& option) {
-  const std::string name = option.get_name();
+  const std::string name = is_positional(option) ? option.get_type_name() : option.get_name();
+  if (is_positional(option))
+    return Error(ExitCode::usage, fmt::format("{}: {} is empty", app.get_name(), name)).next("leave it out, or give it a value");
   return Error(ExitCode::usage, fmt::format("{}: {} needs a value", app.get_name(), name))
       .next(fmt::format("write {} {}", name, option.get_type_name()));
 }
@@ -115,6 +127,35 @@ Error needs_value(const CLI::App& app, const CLI::Option& option) {
   const CLI::Option* option = app.get_option_no_throw(text.substr(0, text.find(':')));
   if (option != nullptr) throw needs_value(app, *option);
   throw Error(ExitCode::usage, fmt::format("{}: {}", app.get_name(), text)).next(list_hint(app));
+}
+
+// Runs what CLI11 does, with its failures as ours.
+void guarded(const CLI::App& app, const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const CLI::ArgumentMismatch& error) {
+    missing_value(app, error);
+  } catch (const CLI::ParseError& error) {
+    throw Error(ExitCode::usage, fmt::format("{}: {}", app.get_name(), error.what())).next(list_hint(app));
+  }
+}
+
+// What follows "--" goes to the arguments without a flag just as it is: CLI11 would take "[a,b]" for two.
+void take_verbatim(CLI::App& app, std::span<const std::string> values) {
+  std::vector<CLI::Option*> touched;
+  for (const std::string& value : values) {
+    const std::vector<CLI::Option*> options = app.get_options();
+    const auto open = std::find_if(options.begin(), options.end(), [](const CLI::Option* option) {
+      return option->get_positional() && (option->get_items_expected_max() > 1 || option->results().empty());
+    });
+    if (open == options.end()) unexpected(app, value);
+    (*open)->allow_extra_args(false);
+    (*open)->add_result(value);
+    if (std::find(touched.begin(), touched.end(), *open) == touched.end()) touched.push_back(*open);
+  }
+  guarded(app, [&] {
+    for (CLI::Option* option : touched) option->run_callback();
+  });
 }
 
 }  // namespace
@@ -128,7 +169,8 @@ std::shared_ptr<CLI::App> make_app(std::string_view name, std::string_view descr
   app->allow_extras(true);
   std::string shown;
   for (const Example& example : examples)
-    shown += fmt::format("  # {}\n  {} {} {}\n", example.what, program_name, name, example.arguments);
+    shown += fmt::format("  # {}\n  {} {}{}{}\n", example.what, program_name, name, example.arguments.empty() ? "" : " ",
+                         example.arguments);
   app->footer(shown);
   return app;
 }
@@ -140,26 +182,25 @@ std::shared_ptr<CLI::App> make_app(std::string_view name, std::string_view descr
 
 void parse(CLI::App& app, const std::vector<std::string>& arguments) {
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_items_expected_max() > 1)
-      option->allow_extra_args(false);  // one value for each time the flag is given
-    else
+    if (option->get_items_expected_max() <= 1)
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    else if (!option->get_positional())
+      option->allow_extra_args(false);  // one value for each time the flag is given
   }
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants it
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ArgumentMismatch& error) {
-    missing_value(app, error);
-  } catch (const CLI::ParseError& error) {
-    throw Error(ExitCode::usage, fmt::format("{}: {}", app.get_name(), error.what())).next(list_hint(app));
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> reversed(std::make_reverse_iterator(dashes), arguments.rend());  // as CLI11 wants it
+  guarded(app, [&] { app.parse(reversed); });
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    for (const std::string& value : option->results()) {
+      // An empty value is a variable of a script that was not set.
+      if (value.empty()) throw needs_value(app, *option);
+      // "--builder --quiet": what follows is a flag of ours, not the value.
+      if (value.starts_with('-') && app.get_option_no_throw(value) != nullptr) throw needs_value(app, *option);
+    }
   }
-  // "--builder --quiet": what follows is a flag of ours, not the value.
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& value : option->results())
-      if (option->get_items_expected_max() > 0 && value.starts_with('-') && app.get_option_no_throw(value) != nullptr)
-        throw needs_value(app, *option);
-  for (const std::string& left : app.remaining())
-    if (left != "--") unexpected(app, left);
+  for (const std::string& left : app.remaining()) unexpected(app, left);
+  if (dashes != arguments.end()) take_verbatim(app, std::span(dashes + 1, arguments.end()));
 }
 
 std::string help_of(const CLI::App& app) { return app.help(); }

@@ -1,12 +1,13 @@
 // Flags of a command: CLI11 does the splitting, this file the manners: grouped help with examples, and one line with
 // "did you mean" instead of the whole usage when something is mistyped.
 //
-//   auto app = make_app("builder create", "Makes a builder …", {{"a builder from a file", "--config builder.toml -o oci:builder"}});
+//   auto app = make_app("builder create", "Makes a builder …",
+//                       {{"a builder from a file", "--config builder.toml -o oci:builder"}});
 //   app->add_option("-c,--config", config, "the builder's definition")->type_name("FILE")->group("Input");
 //   parse(*app, arguments);
 //
-// Groups are "Input", "Builder", "Output", "Cache", "Sandbox" and "Log", shown in the order in which they first appear.
-// Options are parsed as text and numbers here; what the text must look like is checked by the command, with usage_error.
+// Groups are "Input", "Builder", "Output", "Cache", "Sandbox" and "Log", shown in this order. Options are parsed as text
+// and numbers here; what the text must look like is checked by the command.
 #pragma once
 
 #include <memory>
@@ -36,7 +37,8 @@ std::shared_ptr<CLI::App> make_app(std::string_view name, std::string_view descr
                                    std::initializer_list<Example> examples);
 
 // Fills the variables that were bound to the options; of an option given twice the last one counts (vectors collect).
-// Throws Error(usage) for an unknown flag, a missing value or an argument that no option takes.
+// What follows "--" goes to the arguments without a flag, byte for byte.
+// Throws Error(usage) for an unknown flag, a missing or empty value or an argument that no option takes.
 void parse(CLI::App& app, const std::vector<std::string>& arguments);
 
 // Usage, description, options by group, examples, where the exit codes are explained.
