@@ -28,7 +28,7 @@ def executed(trace):
 @pytest.mark.parametrize("output", ["oci", "docker-archive"])
 def test_only_the_helper_and_what_the_builder_brings_is_executed(bench, root, rootfs, output):
     script = ('mkdir -p "$1/a"; printf "[types]\\nlaunch = true\\ncache = true\\n" > "$1/a.toml"; '
-              'echo x | sed s/x/y/ > "$1/a/y"')
+              f'echo x | {INSIDE}/sed s/x/y/ > "$1/a/y"')
     shell = f"{INSIDE}/sh"
     # The golden buildpacks have #!/bin/sh, which is not there; these have their own.
     image = builder.golden_builder(
