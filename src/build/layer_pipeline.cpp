@@ -76,19 +76,35 @@ std::string_view LayerPipeline::gzip_type() const {
 
 std::vector<LayerDone> LayerPipeline::make(const std::vector<LayerJob>& jobs) {
   std::vector<LayerDone> done(jobs.size());
+  std::vector<std::optional<std::string>> reasons(jobs.size());
+  std::mutex mutex;
+  std::size_t told = 0;
   for_each_index(m_jobs, jobs.size(), [&](std::size_t i) {
+    std::string reason;
     try {
-      done[i] = one(jobs[i]);
+      done[i] = one(jobs[i], reason);
     } catch (Error& error) {
       throw error.category() == Category::cancelled ? error : error.within(jobs[i].name);
     }
+    // They end in any order, and are told in the image's.
+    std::lock_guard lock(mutex);
+    reasons[i] = std::move(reason);
+    for (; told < jobs.size() && reasons[told]; ++told) tell(jobs[told], done[told], *reasons[told]);
   });
   return done;
 }
 
-LayerDone LayerPipeline::one(const LayerJob& job) {
+void LayerPipeline::tell(const LayerJob& job, const LayerDone& done, const std::string& reason) {
+  m_events.on(event::LayerDone{.where = event::LayerDone::Where::image,
+                               .how = done.how,
+                               .name = job.name,
+                               .size = done.tar_size ? done.tar_size : done.descriptor.size,
+                               .diff_id = done.diff_id.str(),
+                               .reason = reason});
+}
+
+LayerDone LayerPipeline::one(const LayerJob& job, std::string& reason) {
   LayerDone done;
-  std::string reason;
   if (job.untouched && reuse(*job.untouched)) {
     done.diff_id = *job.untouched;
     done.how = How::reused;
@@ -115,12 +131,6 @@ LayerDone LayerPipeline::one(const LayerJob& job) {
     }
   }
   done.descriptor = descriptor(m_targets.front(), done.diff_id);
-  m_events.on(event::LayerDone{.where = event::LayerDone::Where::image,
-                               .how = done.how,
-                               .name = job.name,
-                               .size = done.tar_size ? done.tar_size : done.descriptor.size,
-                               .diff_id = done.diff_id.str(),
-                               .reason = reason});
   return done;
 }
 

@@ -58,7 +58,8 @@ class LayerPipeline {
   std::uint64_t written(const oci::ImageTarget* target) const;
 
  private:
-  LayerDone one(const LayerJob& job);
+  LayerDone one(const LayerJob& job, std::string& reason);
+  void tell(const LayerJob& job, const LayerDone& done, const std::string& reason);
   LayerDone write(const LayerJob& job);
   bool reuse(const oci::Digest& diff_id);
   void copy_layer(const oci::Layer& layer);

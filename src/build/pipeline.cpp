@@ -162,7 +162,7 @@ class Build {
     if (merged.added == 0) return std::nullopt;
     const fs::path file = m_tree->root() / "ca-certificates.crt";
     write_file(file, merged.text);
-    m_events.on(event::Decision{"certificates", fmt::format("{} of this machine added", merged.added),
+    m_events.on(event::Decision{"site tls", fmt::format("{} certificates of this machine added", merged.added),
                                 fmt::format("from {}, for buildpacks only; --no-host-ca leaves them out",
                                             m_request.host_ca_bundle->string())});
     return sandbox::Mount{file, target, true};

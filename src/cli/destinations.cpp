@@ -62,7 +62,8 @@ oci::Reference default_output(const store::Store& store, const fs::path& app) {
 }
 
 fs::path default_cache(const store::Store& store, const oci::Reference& output) {
-  const std::string path = fs::weakly_canonical(output.path).string();
+  // Absolute first: a relative path is canonical only once it exists, and the key must not change then.
+  const std::string path = fs::weakly_canonical(fs::absolute(output.path)).string();
   return store.caches() / fmt::format("{}-{}", last_name(output.path), key_of(path + ":" + output.tag));
 }
 
