@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <initializer_list>
 #include <numeric>
 
 #include "base/error.hpp"
+#include "base/toml_parser.hpp"
 #include "cnb/buildpack.hpp"
 #include "cnb/toml.hpp"
 

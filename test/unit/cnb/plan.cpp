@@ -102,7 +102,8 @@ TEST(Plan, an_unmet_name_must_be_one_of_the_buildpacks_own_plan) {
 
 TEST(BuildpackPlan, is_written_with_name_and_metadata) {
   EXPECT_EQ(buildpack_plan_toml({{"a", R"({"n":1,"t":{"x":[1.0]}})"}, {"b", "null"}}),
-            "[[entries]]\nname = \"a\"\n\n[entries.metadata]\nn = 1\n\n[entries.metadata.t]\nx = [1.0]\n\n[[entries]]\nname = \"b\"\n");
+            "[[entries]]\n  name = \"a\"\n\n  [entries.metadata]\n    n = 1\n\n    [entries.metadata.t]\n      x = [1.0]\n\n"
+            "[[entries]]\n  name = \"b\"\n");
   EXPECT_EQ(buildpack_plan_toml({}), "");
 }
 
@@ -110,8 +111,8 @@ TEST(Plan, is_written_as_json_and_toml) {
   const Plan one = {{"x", {{"a", "1"}}, {{"x", R"({"k":"v"})"}}}};
   EXPECT_EQ(plan_to_json(one), R"({"entries":[{"providers":[{"id":"a","version":"1"}],"requires":[{"metadata":{"k":"v"},"name":"x"}]}]})");
   EXPECT_EQ(plan_to_toml(one),
-            "[[entries]]\n\n[[entries.providers]]\nid = \"a\"\nversion = \"1\"\n\n[[entries.requires]]\nname = \"x\"\n\n"
-            "[entries.requires.metadata]\nk = \"v\"\n");
+            "[[entries]]\n\n  [[entries.providers]]\n    id = \"a\"\n    version = \"1\"\n\n  [[entries.requires]]\n    name = \"x\"\n\n"
+            "    [entries.requires.metadata]\n      k = \"v\"\n");
   EXPECT_EQ(plan_to_json({}), "{}");
   EXPECT_EQ(plan_to_toml({}), "");
 }
@@ -120,8 +121,8 @@ TEST(DetectedGroup, is_written_as_json_and_toml) {
   const DetectedGroup group = {{"a/b", "1", "0.10", "https://x"}, {"c", "2", "0.7", ""}};
   EXPECT_EQ(group_to_json(group), R"({"group":[{"api":"0.10","homepage":"https://x","id":"a/b","version":"1"},{"api":"0.7","id":"c","version":"2"}]})");
   EXPECT_EQ(group_to_toml(group),
-            "[[group]]\napi = \"0.10\"\nhomepage = \"https://x\"\nid = \"a/b\"\nversion = \"1\"\n\n"
-            "[[group]]\napi = \"0.7\"\nid = \"c\"\nversion = \"2\"\n");
+            "[[group]]\n  api = \"0.10\"\n  homepage = \"https://x\"\n  id = \"a/b\"\n  version = \"1\"\n\n"
+            "[[group]]\n  api = \"0.7\"\n  id = \"c\"\n  version = \"2\"\n");
 }
 
 }  // namespace

@@ -77,11 +77,17 @@ TEST(TomlToJson, refuses_more_than_four_mebibytes) {
   EXPECT_THAT(refusal("a = '" + std::string(4 << 20, 'x') + "'"), HasSubstr("longer than 4 MiB"));
 }
 
+TEST(TomlToJson, letters_beyond_ascii_are_part_of_texts_and_of_nothing_else) {
+  EXPECT_EQ(toml_to_json("a = \"\"\"\\\n  é\"\"\" # é\n\"ü\" = 'é'\n", "x"), "{\"a\":\"é\",\"ü\":\"é\"}");
+  EXPECT_THAT(refusal("a = 1\né = 1\n"), HasSubstr("x.toml: line 2, column 1"));
+  EXPECT_THAT(refusal("a = \"\"\"\\é\"\"\""), HasSubstr("line 1"));
+}
+
 TEST(TomlToJson, refuses_what_is_no_utf8) { EXPECT_THAT(refusal("a = \"\xff\""), HasSubstr("line 1")); }
 
-TEST(JsonToToml, writes_values_before_tables_in_the_order_of_keys) {
+TEST(JsonToToml, writes_values_before_tables_in_the_order_of_keys_indented_as_shell_buildpacks_expect) {
   EXPECT_EQ(json_to_toml(R"({"z":1,"t":{"y":2,"n":{"k":"v"}},"a":[1,2],"e":{}})"),
-            "a = [1, 2]\nz = 1\n\n[e]\n\n[t]\ny = 2\n\n[t.n]\nk = \"v\"\n");
+            "a = [1, 2]\nz = 1\n\n[e]\n\n[t]\n  y = 2\n\n  [t.n]\n    k = \"v\"\n");
 }
 
 TEST(JsonToToml, leaves_null_out) {
@@ -96,7 +102,7 @@ TEST(JsonToToml, integers_stay_integers_and_floats_floats) {
 }
 
 TEST(JsonToToml, quotes_keys_and_escapes_texts) {
-  EXPECT_EQ(json_to_toml(R"({"a.b":{"":"q\"\\\n\u0001\u007fé"}})"), "[\"a.b\"]\n\"\" = \"q\\\"\\\\\\n\\u0001\\u007Fé\"\n");
+  EXPECT_EQ(json_to_toml(R"({"a.b":{"":"q\"\\\n\u0001\u007fé"}})"), "[\"a.b\"]\n  \"\" = \"q\\\"\\\\\\n\\u0001\\u007Fé\"\n");
 }
 
 TEST(JsonToToml, mixed_lists_are_written_inline) {
