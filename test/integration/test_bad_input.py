@@ -83,7 +83,7 @@ def test_a_label_that_cannot_be_read(bench, label, value):
 def test_a_label_that_is_missing(bench, label):
     image = builder.kinds_builder()
     del image.labels[label]
-    refused(bench, bench.build(bench.builder(image)), CONFIGURATION, re.escape(label))
+    refused(bench, bench.build(bench.builder(image)), CONFIGURATION, re.escape(label) + "|has no buildpack golden/kinds")
 
 
 # Group 0 is no error: there are builders that run as 1001:0.
@@ -103,7 +103,7 @@ def test_ids_of_the_build_user_that_are_none(bench, name, value):
 def test_a_layers_label_that_names_a_layer_which_does_not_exist(bench):
     image = builder.kinds_builder()
     image.labels["io.buildpacks.buildpack.layers"]["golden/kinds"]["1.0.0"]["layerDiffID"] = "sha256:" + "0" * 64
-    refused(bench, bench.build(bench.builder(image)), CONFIGURATION, r"golden/kinds", r"0{12}")
+    refused(bench, bench.build(bench.builder(image)), CONFIGURATION, r"golden/kinds|io\.buildpacks\.buildpack\.layers", r"0{12}")
 
 
 @pytest.mark.parametrize("diff_id", ["sha256:../../../../etc/passwd", "sha256:", "md5:0", ""])
@@ -157,13 +157,15 @@ def test_a_malformed_buildpack_toml_in_the_builder(bench, text):
     refused(bench, result, result.exit, r"golden[/_]kinds", r"buildpack\.toml")
 
 
-@pytest.mark.parametrize("text, place", [("api = ", r"line 1|:1\b"), ('api = "0.10"\n\n[[order]\n', r"line 3|:3\b"),
-                                         ('api = "0.10"\n', r"buildpack"), ("", r"api|buildpack")])
-def test_a_malformed_buildpack_toml_in_a_folder(bench, text, place):
+@pytest.mark.parametrize("text, place, code", [
+    ("api = ", r"line 1|:1\b", CONFIGURATION), ('api = "0.10"\n\n[[order]\n', r"line 3|:3\b", CONFIGURATION),
+    ('api = "0.10"\n', r"buildpack", CONFIGURATION),
+    ("", r"\bapi\b", 12)])  # no API is an unknown API, as for the reference
+def test_a_malformed_buildpack_toml_in_a_folder(bench, text, place, code):
     folder = builder.Buildpack.script("golden/own").write(bench.folder / "own")
     (folder / "buildpack.toml").write_text(text)
     result = bench.build(bench.builder(builder.kinds_builder()), "--buildpack", folder)
-    refused(bench, result, CONFIGURATION, r"buildpack\.toml", place)
+    refused(bench, result, code, r"buildpack\.toml|golden/own|/own\b", place)
 
 
 def test_a_buildpack_folder_without_bin(bench):
@@ -471,7 +473,7 @@ def test_a_buildpack_that_is_killed_by_a_signal(bench):
 def test_a_buildpack_that_cannot_be_executed(bench):
     bad = builder.Buildpack.script("golden/bad", shell="/no/such/shell")
     result = bench.build(bench.builder(builder.golden_builder(builder.one_group("golden/bad"), [bad])))
-    refused(bench, result, 21, r"golden/bad", r"no such file|not be executed|exec")
+    refused(bench, result, 21, r"golden/bad", r"/no/such/shell")
 
 
 def test_a_buildpack_that_leaves_a_process_running(bench):
