@@ -18,12 +18,13 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo -E)
 # Debian's own python: the one that python3-pytest belongs to, whatever is first in PATH.
 PYTEST := env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest
 
+# The programs alone: tests need packages of their own, and time.
 all: deps-build build/build.ninja
-	@ninja -C build -j $(JOBS) $(if $(wildcard build/ci-image-builder),--quiet)
+	@ninja -C build -j $(JOBS) $(if $(wildcard build/ci-image-builder),--quiet) ci-image-builder launcher
 
 build/build.ninja:
 	@echo "== configuring build/"
-	@cmake -S . -B build -G Ninja
+	@cmake -S . -B build -G Ninja -DCIB_TESTS=OFF >/dev/null
 
 deps:
 	@.ci/deps $(DEPS)
@@ -38,7 +39,9 @@ quickstart: all
 # Both suites run even when the first one fails, so that one run shows everything that is broken.
 test:
 	@.ci/deps build test
-	@$(MAKE) --no-print-directory all
+	@echo "== building the programs and their tests in build/"
+	@cmake -S . -B build -G Ninja -DCIB_TESTS=ON >/dev/null
+	@ninja -C build -j $(JOBS) $(if $(wildcard build/test_base),--quiet)
 	@failed=0; \
 	echo "== ctest (unit tests)"; \
 	ctest --test-dir build --output-on-failure --no-tests=error -j $(JOBS) || failed=1; \
