@@ -169,11 +169,25 @@ std::vector<FolderEntry> read_entries(DIR* folder, const fs::path& path) {
   }
 }
 
+// Is something mounted on this folder? What lies below a mount is somebody else's: a killed program may have left
+// this machine's /dev/shm or /sys in a tree of ours.
+bool is_mount_point(int parent, const char* name) {
+  struct statx folder;
+  if (::statx(parent, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &folder) != 0) return false;
+  if ((folder.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
+    return (folder.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  // Before Linux 5.8: another device than that of the folder around it.
+  struct statx around;
+  if (::statx(parent, "", AT_EMPTY_PATH, STATX_TYPE, &around) != 0) return false;
+  return folder.stx_dev_major != around.stx_dev_major || folder.stx_dev_minor != around.stx_dev_minor;
+}
+
 void remove_at(int parent, const char* name, bool folder, const fs::path& path) {
   if (!folder) {
     if (::unlinkat(parent, name, 0) != 0 && errno != ENOENT) throw system_error(errno, path.string());
     return;
   }
+  if (parent != AT_FDCWD && is_mount_point(parent, name)) throw system_error(EBUSY, path.string());
   {
     Folder contents;
     try {

@@ -84,7 +84,8 @@ void write_file(const fs::path& path, std::string_view text, mode_t mode = 0644)
 void make_folders(const fs::path& path, mode_t mode = 0755);
 
 // rm -rf that never follows links, makes unreadable folders readable first, and stays on the given
-// tree. A missing path is fine. Throws system_error on the first entry that cannot be removed.
+// tree: nothing below a mount point is touched (EBUSY). A missing path is fine. Throws system_error on the first entry
+// that cannot be removed.
 void remove_tree(const fs::path& path);
 
 // chown -h of the whole tree, without following links. Throws system_error.
