@@ -1,14 +1,19 @@
 #include "build/child_process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstdlib>
+#include <fstream>
 
 #include "base/error.hpp"
 #include "base/tasks.hpp"
@@ -69,10 +74,35 @@ pid_t start(std::vector<std::string> argv, std::vector<std::string> environment,
   return pid;
 }
 
-void read_lines(int fd, const std::function<void(std::string_view)>& line) {
+// The processes of the group that run something else than the program itself get SIGKILL: what was stopped may wait for
+// children that do not listen to SIGTERM, and shall still clean up by itself.
+void kill_helpers(pid_t group, const std::string& program) {
+  for (const FolderEntry& entry : list_folder("/proc")) {
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(entry.name.data(), entry.name.data() + entry.name.size(), pid);
+    if (error != std::errc() || *end != '\0' || ::getpgid(pid) != group) continue;
+    std::ifstream file("/proc/" + entry.name + "/comm");
+    std::string name;
+    std::getline(file, name);
+    // The kernel keeps 15 characters of a name.
+    if (!name.empty() && name != program.substr(0, 15)) ::kill(pid, SIGKILL);
+  }
+}
+
+void read_lines(int fd, const std::function<void(std::string_view)>& line, pid_t group, const std::string& program,
+                const std::stop_token& stop) {
+  using Clock = std::chrono::steady_clock;
+  std::optional<Clock::time_point> deadline;
   std::string pending;
   std::array<char, 16384> buffer;
   for (;;) {
+    if (stop.stop_requested()) {
+      if (!deadline) deadline = Clock::now() + std::chrono::seconds(1);
+      if (Clock::now() >= *deadline) kill_helpers(group, program);
+    }
+    pollfd polled{fd, POLLIN, 0};
+    const int ready = ::poll(&polled, 1, 200);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
@@ -111,7 +141,7 @@ int run_program(const std::vector<std::string>& argv, const std::map<std::string
   {
     std::stop_callback on_stop(stop, [pid] { ::kill(-pid, SIGTERM); });
     try {
-      read_lines(reading.get(), line);
+      read_lines(reading.get(), line, pid, fs::path(argv[0]).filename().string(), stop);
     } catch (...) {
       ::kill(-pid, SIGTERM);
       ::waitpid(pid, nullptr, 0);

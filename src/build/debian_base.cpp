@@ -138,7 +138,8 @@ class Listener {
     if (m_last.size() > 20) m_last.pop_front();
     // Lines about steps end with an ellipsis; others are about mmdebstrap itself.
     if (text.starts_with("I: ") && text.ends_with("...") && text.find("tempdir") == std::string_view::npos &&
-        text.find("signed-by") == std::string_view::npos)
+        text.find("signed-by") == std::string_view::npos &&
+        text.find("received signal") == std::string_view::npos)
       m_say(text.substr(3, text.size() - 6));
     else if (text.starts_with("Need to get "))
       m_say(text);
