@@ -41,8 +41,8 @@ def is_package(pyproject):
 
 
 def follow(app, name, files):
-    """Collects the requirement files that are read because of `name`. True when one of them installs a folder of the
-    application."""
+    """Collects the requirement files that are read because of `name`. True when one of them installs something that
+    lies in the application."""
     if name in files:
         return False
     files[name] = None
@@ -56,9 +56,9 @@ def follow(app, name, files):
         other = re.match(r"(?:-r|-c|--requirement|--constraint)(?:\s+|=|(?<=-r)|(?<=-c))(\S+)", line)
         if other and "://" not in other[1]:
             local |= follow(app, Path(os.path.normpath((app / name).parent / other[1])), files)
-        elif re.match(r"-e\b|--editable\b|\.{0,2}/|\.$|file:", line) or ((app / line).exists() and line):
+        elif re.match(r"-e\b|--editable\b|\.{0,2}/|\.$|file:", line) or "@ file:" in line:
             local = True
-        elif " @ file:" in line:
+        elif "/" in line and (app / re.split(r"[=\s]", line)[-1]).exists():  # a wheel, a folder, --find-links=wheels/
             local = True
     return local
 
