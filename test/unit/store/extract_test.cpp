@@ -183,6 +183,21 @@ TEST_P(ExtractModes, follows_a_link_to_a_folder_of_the_layer) {
   EXPECT_TRUE(fs::is_symlink(root() / "bin"));
 }
 
+TEST_P(ExtractModes, links_are_resolved_from_where_they_lie) {
+  run(Tar()
+          .folder("a/b")
+          .folder("target")
+          .symlink("a/b/absolute", "/target")
+          .symlink("a/b/relative", "../../target/./sub")
+          .symlink("a/b/near", "beside")
+          .file("a/b/absolute/one", "1")
+          .file("a/b/relative/two", "2")
+          .file("a/b/near/three", "3"));
+  EXPECT_EQ(read_file(root() / "target/one"), "1");
+  EXPECT_EQ(read_file(root() / "target/sub/two"), "2");
+  EXPECT_EQ(read_file(root() / "a/b/beside/three"), "3");
+}
+
 TEST_P(ExtractModes, link_loops_end) {
   EXPECT_THAT(refusal(Tar().symlink("a", "b").symlink("b", "a").file("a/f", "x")).message(), HasSubstr("symbolic links"));
 }

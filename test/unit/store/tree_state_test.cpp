@@ -144,6 +144,19 @@ TEST_F(TreeStateTest, sees_a_write_right_after_settling) {
   }
 }
 
+TEST_F(TreeStateTest, after_settling_the_clock_has_moved_on) {
+  for (int i = 0; i < 50; ++i) {
+    write_file(tree() / "a", "12345");
+    const TreeState state = snapshot(tree());
+    settle(state, m_temp.path());
+    const fs::path later = m_temp.path() / ("later" + std::to_string(i));
+    write_file(later, "");
+    struct stat info{};
+    ASSERT_EQ(::stat(later.c_str(), &info), 0);
+    EXPECT_GT(std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec, state.newest());
+  }
+}
+
 TEST_F(TreeStateTest, names_only_the_first_changes) {
   for (int i = 0; i < 20; ++i) write_file(tree() / ("n" + std::to_string(i)), "");
   EXPECT_EQ(changes(tree(), m_before, 3).paths.size(), 3u);
