@@ -58,7 +58,7 @@ TEST(LayerToml, what_is_malformed_fails_the_phase_that_reads_it) {
 }
 
 TEST(LayerToml, restored_file_has_metadata_and_never_types) {
-  EXPECT_EQ(restored_layer_toml(R"({"n":7})"), "[metadata]\nn = 7\n");
+  EXPECT_EQ(restored_layer_toml(R"({"n":7})"), "[metadata]\n  n = 7\n");
   EXPECT_EQ(restored_layer_toml("null"), "");
   const LayerToml layer = parse_layer_toml(restored_layer_toml(R"({"a":{"b":[1,2.0]}})"), "x.toml");
   EXPECT_FALSE(layer.has_types);
@@ -71,14 +71,18 @@ TEST(LayerToml, restored_file_lets_a_buildpack_append_its_types) {
 }
 
 TEST(AppMetadata, reads_and_writes_every_label_of_the_reference_unchanged) {
-  for (const char* name : {"kinds.json", "plans.json", "names.json", "composite.json", "process-type.json"})
-    for (const json& step : golden(name)["steps"]) {
-      if (!step.contains("image")) continue;
-      const json label = step["image"]["labels"]["io.buildpacks.lifecycle.metadata"];
+  int compared = 0;
+  for (const char* name : {"kinds.json", "plans.json", "names.json", "composite.json", "process-type.json"}) {
+    const json document = golden(name);
+    for (const json& step : document["steps"]) {
+      const json& label = step["image"]["labels"]["io.buildpacks.lifecycle.metadata"];
       const std::optional<AppMetadata> metadata = parse_app_metadata(label.dump());
       ASSERT_TRUE(metadata) << name;
       EXPECT_EQ(json::parse(to_json(*metadata)), label) << name;
+      ++compared;
     }
+  }
+  EXPECT_EQ(compared, 9);
 }
 
 TEST(AppMetadata, is_byte_for_byte_what_the_reference_writes) {

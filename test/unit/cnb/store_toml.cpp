@@ -13,7 +13,7 @@ TEST(StoreToml, takes_the_metadata_and_nothing_else) {
 }
 
 TEST(StoreToml, comes_back_as_it_was) {
-  EXPECT_EQ(write_store_toml(R"({"metadata":{"runs":2}})"), "[metadata]\nruns = 2\n");
+  EXPECT_EQ(write_store_toml(R"({"metadata":{"runs":2}})"), "[metadata]\n  runs = 2\n");
   for (const char* store : {R"({"metadata":{"a":{"b":[{"c":"d"}]},"f":1.0}})", R"({"metadata":{}})"})
     EXPECT_EQ(parse_store_toml(write_store_toml(store), "store.toml"), store);
 }
