@@ -3,9 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "base/beneath.hpp"
 #include "base/error.hpp"
 #include "base/file.hpp"
 
@@ -53,47 +52,12 @@ void prepend_path(Environment& env, const std::string& name, std::string path) {
   env.set(name, std::move(path));
 }
 
-// Opens `path` below `base`, as openat2(2) with RESOLVE_BENEATH does; without that call (old kernels,
-// filters) no link at all is followed. Nothing when it does not exist.
-std::optional<Fd> open_below(int base, const std::string& path, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  long fd = -1;
-  do {
-    fd = syscall(SYS_openat2, base, path.c_str(), &how, sizeof how);
-  } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
-    Fd at(openat(base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const fs::path parts(path);
-    for (auto part = parts.begin(); at && part != parts.end(); ++part) {
-      const bool last = std::next(part) == parts.end();
-      if (*part == "..") {
-        errno = EXDEV;
-        at.reset();
-      } else {
-        const int one = openat(at.get(), part->c_str(), (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC);
-        const int error = errno;
-        at = Fd(one);
-        errno = error;
-      }
-    }
-    fd = at.release();
-  }
-  if (fd >= 0) return Fd(static_cast<int>(fd));
-  if (errno == ENOENT) return std::nullopt;
-  if (errno == EXDEV || errno == ELOOP)
-    throw Error(ExitCode::build, fmt::format("'{}' is a link that leaves the layers of its buildpack", path))
-        .why("an environment is read only from files of the layer itself");
-  throw system_error(errno, fmt::format("open {}", path), ExitCode::build);
-}
-
 Fd open_base(const fs::path& base) { return open_file(base, O_RDONLY | O_DIRECTORY); }
 
 // Sorted; nothing when the folder does not exist or is none.
 std::vector<std::string> names_in(int base, const std::string& folder) {
   std::vector<std::string> names;
-  std::optional<Fd> fd = open_below(base, folder, O_RDONLY | O_NONBLOCK);
+  std::optional<Fd> fd = open_beneath(base, folder, O_RDONLY | O_NONBLOCK, ExitCode::build);
   struct stat status {};
   if (!fd || fstat(fd->get(), &status) != 0 || !S_ISDIR(status.st_mode)) return names;
   const int raw = fd->release();
@@ -134,7 +98,7 @@ EnvFiles read_files(int base, const std::string& folder) {
   for (const std::string& name : names_in(base, folder)) {
     const std::string path = folder + "/" + name;
     // O_NONBLOCK: a pipe must not stop us.
-    const std::optional<Fd> fd = open_below(base, path, O_RDONLY | O_NONBLOCK);
+    const std::optional<Fd> fd = open_beneath(base, path, O_RDONLY | O_NONBLOCK, ExitCode::build);
     struct stat status {};
     if (!fd) throw Error(ExitCode::build, fmt::format("environment file '{}' is a link to nothing", path));
     if (fstat(fd->get(), &status) != 0) throw system_error(errno, fmt::format("stat {}", path), ExitCode::build);
