@@ -180,9 +180,9 @@ TEST_F(EnvFolder, links_that_leave_are_refused) {
   fs::create_symlink(outside.path() / "secret", base() / "l/env/S");
   EXPECT_THAT(refusal(ExitCode::build, [&] { read_env_folder(base(), "l/env"); }), HasSubstr("l/env/S"));
   fs::create_directory_symlink(outside.path(), base() / "l/env.build");
-  EXPECT_THAT(refusal(ExitCode::build, [&] { read_env_folder(base(), "l/env.build"); }), HasSubstr("leaves the layers"));
+  EXPECT_THAT(refusal(ExitCode::build, [&] { read_env_folder(base(), "l/env.build"); }), HasSubstr("leads out of its folder"));
   fs::create_directory_symlink(fs::path("../..") / outside.path().filename(), base() / "m");
-  EXPECT_THAT(refusal(ExitCode::build, [&] { read_env_folder(base() / "l", "../m"); }), HasSubstr("leaves the layers"));
+  EXPECT_THAT(refusal(ExitCode::build, [&] { read_env_folder(base() / "l", "../m"); }), HasSubstr("leads out of its folder"));
 }
 
 TEST_F(EnvFolder, pipes_links_to_nothing_and_huge_files_are_refused) {
