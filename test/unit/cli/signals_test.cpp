@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <vector>
 
 namespace cib::cli {
 namespace {
@@ -24,7 +25,20 @@ void send_and_wait(const Signals& signals, int signal) {
   stopped.wait(lock, [&] { return done; });
 }
 
-TEST(Signals, the_first_one_is_a_stop_request_that_is_remembered) {
+// The tests may run under nohup, where SIGHUP is ignored, or in the background of a script, where SIGINT is.
+class SignalsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const int number : signals) before.push_back(signal(number, SIG_DFL));
+  }
+  void TearDown() override {
+    for (std::size_t i = 0; i < signals.size(); ++i) signal(signals[i], before[i]);
+  }
+  const std::vector<int> signals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+  std::vector<sighandler_t> before;
+};
+
+TEST_F(SignalsTest, the_first_one_is_a_stop_request_that_is_remembered) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const Signals signals;
     EXPECT_EQ(signals.received(), 0);
@@ -34,7 +48,7 @@ TEST(Signals, the_first_one_is_a_stop_request_that_is_remembered) {
   }
 }
 
-TEST(Signals, a_cancelled_failure_gets_the_code_of_the_signal) {
+TEST_F(SignalsTest, a_cancelled_failure_gets_the_code_of_the_signal) {
   const Error cancelled = Error(ExitCode::interrupted, "cancelled").why("w").next("n").output("o");
   const Signals signals;
   EXPECT_EQ(signals.as_reported(cancelled).code(), ExitCode::interrupted);
@@ -48,7 +62,7 @@ TEST(Signals, a_cancelled_failure_gets_the_code_of_the_signal) {
   EXPECT_EQ(signals.as_reported(Error(ExitCode::disk, "full")).code(), ExitCode::disk);
 }
 
-TEST(Signals, leaves_mask_and_handlers_as_they_were) {
+TEST_F(SignalsTest, leaves_mask_and_handlers_as_they_were) {
   sigset_t before;
   pthread_sigmask(SIG_SETMASK, nullptr, &before);
   { const Signals signals; }
@@ -61,7 +75,7 @@ TEST(Signals, leaves_mask_and_handlers_as_they_were) {
   EXPECT_EQ(pipe.sa_handler, SIG_DFL);
 }
 
-TEST(Signals, writing_to_a_closed_pipe_does_not_end_the_process) {
+TEST_F(SignalsTest, writing_to_a_closed_pipe_does_not_end_the_process) {
   const Signals signals;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
