@@ -15,7 +15,7 @@
 
 #include "cli/build_flags.hpp"
 #include "cli/parser.hpp"
-#include "cli/suggest.hpp"
+#include "base/suggest.hpp"
 #include "store/store.hpp"
 
 namespace cib::cli {

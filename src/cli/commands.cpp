@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/version.hpp"
-#include "cli/suggest.hpp"
+#include "base/suggest.hpp"
 #include "report/error_text.hpp"
 
 namespace cib::cli {

@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "base/version.hpp"
-#include "cli/suggest.hpp"
+#include "base/suggest.hpp"
 
 namespace cib::cli {
 

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <numeric>
 
 #include "base/error.hpp"
+#include "base/suggest.hpp"
 #include "base/toml_parser.hpp"
 #include "cnb/buildpack.hpp"
 #include "cnb/toml.hpp"
@@ -16,33 +16,6 @@ namespace cib::cnb {
 namespace {
 
 using Keys = std::initializer_list<std::string_view>;
-
-// Letters to insert, remove or replace to come from one word to the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0u);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
-std::string did_you_mean(std::string_view word, const Keys& known) {
-  std::string_view best;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string_view key : known)
-    if (const std::size_t edits = distance(word, key); edits < least && edits < key.size()) {
-      least = edits;
-      best = key;
-    }
-  return best.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", best);
-}
 
 // A table and where it stands. Every reader says line and column.
 class Table {
@@ -54,7 +27,7 @@ class Table {
   void allow(Keys keys) const {
     for (const auto& [key, value] : m_table) {
       if (std::ranges::find(keys, key.str()) != keys.end()) continue;
-      throw error(key.source(), fmt::format("unknown key \"{}\"{}", key.str(), did_you_mean(key.str(), keys)))
+      throw error(key.source(), fmt::format("unknown key \"{}\"{}", key.str(), did_you_mean(key.str(), std::span(keys.begin(), keys.size()))))
           .next(fmt::format("keys allowed {}: {}", m_path.empty() ? "at the top" : "under " + m_path, fmt::join(keys, ", ")));
     }
   }

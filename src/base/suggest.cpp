@@ -1,11 +1,11 @@
-#include "cli/suggest.hpp"
+#include "base/suggest.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
-namespace cib::cli {
+namespace cib {
 
 namespace {
 
@@ -64,4 +64,4 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
   return best ? fmt::format(" (did you mean \"{}\"?)", *best) : std::string();
 }
 
-}  // namespace cib::cli
+}  // namespace cib

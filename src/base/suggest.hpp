@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace cib::cli {
+namespace cib {
 
 // How many letters must be inserted, removed, replaced or swapped with their neighbour, each letter at most once
 // (Damerau-Levenshtein, optimal string alignment).
@@ -21,4 +21,4 @@ std::optional<std::string_view> suggest(std::string_view word, std::span<const s
 // ` (did you mean "x"?)`, or nothing.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
-}  // namespace cib::cli
+}  // namespace cib

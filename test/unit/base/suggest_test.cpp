@@ -1,8 +1,8 @@
-#include "cli/suggest.hpp"
+#include "base/suggest.hpp"
 
 #include <gtest/gtest.h>
 
-namespace cib::cli {
+namespace cib {
 namespace {
 
 constexpr std::string_view flags[] = {"--builder", "--buildpack", "--output", "--cache-dir", "--no-color"};
@@ -40,4 +40,4 @@ TEST(DidYouMean, is_a_clause_or_nothing) {
 }
 
 }  // namespace
-}  // namespace cib::cli
+}  // namespace cib
