@@ -36,16 +36,6 @@ struct SpawnSettings {
   }
 };
 
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& variables) {
-  std::vector<std::string> all;
-  for (char** entry = environ; *entry; ++entry) {
-    const std::string_view text = *entry;
-    if (!variables.contains(std::string(text.substr(0, text.find('='))))) all.emplace_back(text);
-  }
-  for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
-  return all;
-}
-
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
   for (std::string& text : texts) list.push_back(text.data());
@@ -129,13 +119,15 @@ std::optional<fs::path> find_program(std::string_view name) {
   return std::nullopt;
 }
 
-int run_program(const std::vector<std::string>& argv, const std::map<std::string, std::string>& variables,
+int run_program(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment,
                 const std::function<void(std::string_view)>& line, std::stop_token stop) {
   throw_if_stopped(stop);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error(errno, "pipe");
   Fd reading(ends[0]), writing(ends[1]);
-  const pid_t pid = start(argv, environment_with(variables), writing.get());
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  const pid_t pid = start(argv, std::move(variables), writing.get());
   writing.reset();
   int status = 0;
   {

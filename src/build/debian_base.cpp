@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <map>
@@ -20,7 +21,7 @@ namespace cib::build {
 
 namespace {
 
-constexpr std::string_view layout_version = "1";  // of the layers: raised when the same request gives other bytes
+constexpr std::string_view layout_version = "2";  // of the layers: raised when the same request gives other bytes
 
 bool consists_of(std::string_view text, std::string_view more) {
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
@@ -61,6 +62,18 @@ struct AptSettings {
   std::map<std::string, std::string> variables;
 };
 
+// Nothing else of our environment may reach the programs of the packages: what they leave behind (Python's bytecode)
+// would depend on it.
+std::map<std::string, std::string> clean_environment() {
+  std::map<std::string, std::string> variables = {
+      {"LC_ALL", "C.UTF-8"}, {"HOME", "/root"}, {"PYTHONHASHSEED", "0"}, {"PYTHONDONTWRITEBYTECODE", "1"}};
+  const char* path = std::getenv("PATH");
+  variables["PATH"] = fmt::format("{}{}/usr/sbin:/usr/bin:/sbin:/bin", path ? path : "", path ? ":" : "");
+  for (const char* name : {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "APT_CONFIG"})
+    if (const char* value = std::getenv(name)) variables[name] = value;
+  return variables;
+}
+
 AptSettings apt_settings(std::stop_token stop) {
   AptSettings settings;
   const auto program = find_program("apt-config");
@@ -79,7 +92,7 @@ AptSettings apt_settings(std::stop_token stop) {
              (name.starts_with("Acquire::http") && name.find("roxy") == std::string_view::npos))
       settings.options.push_back(fmt::format("--aptopt={} \"{}\"", name, value));
   };
-  run_program({program->string(), "dump"}, {}, take, stop);
+  run_program({program->string(), "dump"}, clean_environment(), take, stop);
   if (::access("/etc/apt/auth.conf", R_OK) == 0)
     settings.options.push_back("--aptopt=Dir::Etc::netrc \"/etc/apt/auth.conf\"");
   if (exists_no_follow("/etc/apt/auth.conf.d"))
@@ -222,11 +235,9 @@ DebianLayers make_debian_layers(const DebianRequest& request, const fs::path& sc
     argv.insert(argv.end(), more.begin(), more.end());
   argv.insert(argv.end(), {request.release, whole.string(), sources.string()});
 
-  std::map<std::string, std::string> variables = settings.variables;
-  variables["LC_ALL"] = "C.UTF-8";
+  std::map<std::string, std::string> variables = clean_environment();
+  for (const auto& [name, value] : settings.variables) variables[name] = value;
   variables["DEBIAN_FRONTEND"] = "noninteractive";
-  // Files shall keep the times of their packages: Python's bytecode is valid for these only.
-  variables["SOURCE_DATE_EPOCH"] = std::to_string(std::time(nullptr));
   // An ordinary user's mmdebstrap works as other users, who cannot get into a folder that is ours alone.
   if (::geteuid() == 0) variables["TMPDIR"] = scratch.string();
   Listener listener(say);

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/tasks.hpp"
 #include "build/create_builder.hpp"
+#include "build/debian_base.hpp"
 #include "build/embedded_files.hpp"
 #include "cnb/builder_toml.hpp"
 #include "oci/layout.hpp"
@@ -30,6 +31,7 @@ std::string embedded_hash() {
   };
   for (const EmbeddedFile& file : embedded_files()) add(file.name, file.contents);
   add("launcher", embedded_launcher());
+  add("layers of packages", fingerprint({}));  // how they are made
   return hash.finish().hex().substr(0, 16);
 }
 
