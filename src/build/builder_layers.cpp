@@ -29,6 +29,11 @@ void file(TarWriter& writer, const std::string& name, std::string_view text, std
   writer.contents(as_bytes(text));
 }
 
+void symlink(TarWriter& writer, const std::string& name, const fs::path& place) {
+  writer.header(
+      {.name = name, .type = TarHeader::Type::symlink, .mode = 0777, .link = fs::read_symlink(place).string()});
+}
+
 // The contents of `place` under `name`, sorted by name.
 void tree(TarWriter& writer, const fs::path& place, const std::string& name) {
   for (const FolderEntry& entry : list_folder(place)) {
@@ -38,7 +43,7 @@ void tree(TarWriter& writer, const fs::path& place, const std::string& name) {
       folder(writer, inside);
       tree(writer, path, inside);
     } else if (entry.type == DT_LNK) {
-      writer.header({.name = inside, .type = TarHeader::Type::symlink, .mode = 0777, .link = fs::read_symlink(path).string()});
+      symlink(writer, inside, path);
     } else if (entry.type == DT_REG) {
       struct stat status;
       if (::lstat(path.c_str(), &status) != 0) throw system_error(errno, path.string());
@@ -93,9 +98,10 @@ void write_lifecycle_layer(Sink& sink, std::string_view launcher, std::string_vi
     for (const FolderEntry& entry : list_folder(place)) {
       if (entry.name == "launcher" || entry.name == "lifecycle.toml") continue;
       const std::string name = "/cnb/lifecycle/" + entry.name;
-      if (entry.type == DT_REG) file(writer, name, read_file(place / entry.name, 1u << 30), entry.name.find('.') == std::string::npos ? 0755 : 0644);
-      if (entry.type == DT_LNK)
-        writer.header({.name = name, .type = TarHeader::Type::symlink, .mode = 0777, .link = fs::read_symlink(place / entry.name).string()});
+      // Programs have no suffix, lists of what is in them have.
+      const bool program = entry.name.find('.') == std::string::npos;
+      if (entry.type == DT_REG) file(writer, name, read_file(place / entry.name, 1u << 30), program ? 0755 : 0644);
+      if (entry.type == DT_LNK) symlink(writer, name, place / entry.name);
     }
   }
   file(writer, "/cnb/lifecycle/launcher", launcher, 0755);

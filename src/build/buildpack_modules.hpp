@@ -1,5 +1,5 @@
-// The buildpacks that a builder.toml names, found on this machine: folders and archives, and those that a composite
-// brings along in its package.toml.
+// The buildpacks that a builder.toml names, found on this machine: folders, archives, buildpackages (layouts, .cnb
+// files), and those that a composite brings along in its package.toml.
 #pragma once
 
 #include <string>

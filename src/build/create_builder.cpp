@@ -197,7 +197,8 @@ Lifecycle lifecycle_of(const CreateBuilder& request, EventSink& events) {
   Lifecycle lifecycle;
   if (!definition.lifecycle_version.empty())
     events.on(event::Warning{
-        fmt::format("lifecycle.version {} is not downloaded: the builder gets the launcher of this program", definition.lifecycle_version),
+        fmt::format("lifecycle.version {} is not downloaded: the builder gets the launcher of this program",
+                    definition.lifecycle_version),
         "name the archive of a lifecycle as lifecycle.uri to have its launcher"});
   if (!definition.lifecycle_uri.empty()) {
     const fs::path place = as_folder(local_path(definition.lifecycle_uri, request.folder), request.scratch);
@@ -228,7 +229,8 @@ cnb::Order complete(cnb::Order order, const cnb::Builder& builder) {
     for (cnb::GroupElement& element : group) {
       if (!element.version.empty()) continue;
       const auto versions = builder.buildpacks.find(element.id);
-      if (versions != builder.buildpacks.end() && versions->second.size() == 1) element.version = versions->second.begin()->first;
+      if (versions != builder.buildpacks.end() && versions->second.size() == 1)
+        element.version = versions->second.begin()->first;
     }
   }
   return order;
@@ -255,7 +257,7 @@ std::shared_ptr<const oci::Image> open_base(const CreateBuilder& request) {
     case oci::Reference::Kind::registry: break;
   }
   throw Error(ExitCode::configuration, fmt::format("{}: images in a registry cannot be read", reference.text))
-      .next("name an OCI layout (oci:FOLDER) or an archive (docker-archive:FILE), or describe the base under [build.debian]");
+      .next("name a layout (oci:FOLDER) or an archive (docker-archive:FILE), or describe the base under [build.debian]");
 }
 
 // The user that buildpacks run as, of a base image.
@@ -329,7 +331,8 @@ CreatedImage assemble_builder(const CreateBuilder& request, const DebianBase& de
     assembly.add("system.toml", [&](Sink& sink) {
       write_file_layer(sink, "system.toml", system_toml(builder.system_pre, builder.system_post));
     });
-  assembly.add("stack.toml", [&](Sink& sink) { write_file_layer(sink, "stack.toml", stack_toml(builder.run_images.front())); });
+  assembly.add("stack.toml",
+               [&](Sink& sink) { write_file_layer(sink, "stack.toml", stack_toml(builder.run_images.front())); });
   assembly.add("run.toml", [&](Sink& sink) { write_file_layer(sink, "run.toml", run_toml(builder.run_images)); });
   if (!definition.build_env.empty())
     assembly.add("build-config", [&](Sink& sink) { write_build_config_layer(sink, definition.build_env); });

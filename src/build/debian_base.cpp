@@ -134,7 +134,8 @@ std::vector<std::string> hooks(const DebianRequest& request, const fs::path& bas
     list.push_back(fmt::format(
         "set -eu\n"
         "echo 'I: installing the packages of the build image...'\n"
-        "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --quiet -oDPkg::Chroot-Directory=\"$1\" install {}\n{}",
+        "APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --quiet -oDPkg::Chroot-Directory=\"$1\" "
+        "install {}\n{}",
         fmt::join(request.build_packages, " "), forget_day));
   }
   for (std::string& hook : list) hook.insert(0, "--customize-hook=");

@@ -157,7 +157,8 @@ void write_system_layer(Source& tar, const SystemIndex& index, const SystemIndex
       if (index.contains(name)) continue;
       const std::string_view parent = parent_of(name);
       if (!parent.empty() && !index.contains(parent)) continue;  // it went with its folder
-      write_file(writer, fmt::format("{}{}.wh.{}", parent, parent.empty() ? "" : "/", name.substr(parent.empty() ? 0 : parent.size() + 1)), "");
+      const std::string_view folder = std::string_view(name).substr(0, parent.empty() ? 0 : parent.size() + 1);
+      write_file(writer, fmt::format("{}.wh.{}", folder, name.substr(folder.size())), "");
     }
   }
   writer.finish();

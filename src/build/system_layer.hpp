@@ -37,7 +37,8 @@ struct SystemRules {
 // and package sources of the machine. The folders themselves stay, empty.
 bool is_left_out(std::string_view name);
 
-// Reads the tar of a root; `os_release`, when given, gets the text of its usr/lib/os-release. Throws Error(configuration) when it is broken.
+// Reads the tar of a root; `os_release`, when given, gets the text of its usr/lib/os-release. Throws
+// Error(configuration) when it is broken.
 SystemIndex index_system(Source& tar, const SystemRules& rules, std::string* os_release = nullptr);
 
 // Writes the layer of the root that `tar` holds (its index is `index`). With `below`, the index of the layer under it:

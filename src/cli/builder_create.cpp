@@ -71,7 +71,8 @@ oci::Reference beside(oci::Reference reference) {
   fs::path name = reference.path.filename();
   if (name.empty()) name = reference.path.parent_path().filename();
   const bool layout = reference.kind == oci::Reference::Kind::layout;
-  const fs::path folder = reference.path.filename().empty() ? reference.path.parent_path().parent_path() : reference.path.parent_path();
+  fs::path folder = reference.path.parent_path();
+  if (reference.path.filename().empty()) folder = folder.parent_path();
   reference.path = folder / (layout ? name.string() + "-run" : name.stem().string() + "-run" + name.extension().string());
   reference.text = (layout ? "oci:" : "docker-archive:") + reference.path.string();
   reference.tag.clear();

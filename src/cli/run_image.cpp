@@ -74,7 +74,8 @@ std::optional<std::vector<std::string>> account(const store::Rootfs& root, const
   const std::string all = read_file(*place, 4u << 20);
   for (const std::string_view line : split(all, '\n')) {
     const auto fields = split(line, ':');
-    if (fields.size() > at && fields.size() >= 3 && fields[at] == text) return std::vector<std::string>(fields.begin(), fields.end());
+    if (fields.size() > at && fields.size() >= 3 && fields[at] == text)
+      return std::vector<std::string>(fields.begin(), fields.end());
   }
   return std::nullopt;
 }
@@ -116,7 +117,8 @@ User user_of(const std::string& text, const store::Rootfs& root) {
 // The program as an absolute path inside: looked for in PATH as a shell does, or below the working folder.
 std::string program_path(const std::string& name, const oci::ImageConfig& config, const store::Rootfs& root) {
   if (name.starts_with('/')) return name;
-  if (name.find('/') != name.npos) return (fs::path(config.working_dir.empty() ? "/" : config.working_dir) / name).lexically_normal();
+  if (name.find('/') != name.npos)
+    return (fs::path(config.working_dir.empty() ? "/" : config.working_dir) / name).lexically_normal();
   const std::string path = config.variable("PATH").value_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   for (const std::string_view folder : split(path, ':')) {
     const std::string candidate = fmt::format("{}/{}", folder, name);
@@ -197,7 +199,8 @@ int run(const std::vector<std::string>& arguments) {
   const auto mark = std::ranges::find(arguments, "--");
   parse(*make_parser(flags), {arguments.begin(), mark});
   if (mark != arguments.end()) flags.arguments.insert(flags.arguments.end(), mark + 1, arguments.end());
-  if (flags.image.empty()) throw Error(ExitCode::usage, "run: nothing says which image").next("ci-image-builder run oci:FOLDER");
+  if (flags.image.empty())
+    throw Error(ExitCode::usage, "run: nothing says which image").next("ci-image-builder run oci:FOLDER");
   const auto helper = sandbox::Helper::start();
   Signals signals;
   auto outcome = capture([&] { return run_process(flags, *helper, signals.token()); });

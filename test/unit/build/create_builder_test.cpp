@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "build/builder_layers.hpp"
 #include "build/layer_writer.hpp"
 #include "cnb/builder.hpp"
 #include "oci/archive.hpp"
@@ -269,6 +270,50 @@ TEST_F(CreateBuilderTest, takes_along_what_a_composite_names_in_its_package_toml
   create();
   const cnb::Builder builder = cnb::parse_builder(oci::open_layout(at("builder"))->config(), "builder");
   EXPECT_EQ(cnb::layers_needed(builder, builder.order).size(), 3u);
+}
+
+// An image with the layer of buildpack x/two, as `pack buildpack package` makes it.
+void make_package(const fs::path& folder, const fs::path& buildpack_folder, const std::string& version_in_label) {
+  const auto target = oci::layout_target(folder);
+  TaskPool pool(1);
+  LayerWriter writer(*target, {}, pool, {});
+  const cnb::Buildpack buildpack = cnb::parse_buildpack_toml(read_file(buildpack_folder / "buildpack.toml"), "x");
+  const PlacedLayer layer = writer.make([&](Sink& sink) { write_buildpack_layer(sink, buildpack, buildpack_folder); });
+  oci::ImageConfig config;
+  config.platform = {"linux", "amd64", ""};
+  config.diff_ids = {layer.diff_id};
+  config.labels["io.buildpacks.buildpackage.metadata"] = R"({"id":"x/two","version":"2.1.0"})";
+  config.labels["io.buildpacks.buildpack.layers"] =
+      R"({"x/two":{")" + version_in_label + R"(":{"api":"0.10","layerDiffID":")" + layer.diff_id.str() + R"("}}})";
+  oci::Manifest manifest;
+  manifest.media_type = oci::media_type::oci_manifest;
+  const std::string config_json = oci::to_json(config);
+  manifest.config = {std::string(oci::media_type::oci_config), oci::sha256_of(config_json), config_json.size(), {}, {}};
+  manifest.layers = {layer.descriptor};
+  target->commit(manifest, oci::to_json(manifest), config_json);
+}
+
+TEST_F(CreateBuilderTest, reads_a_buildpackage_as_the_folder_it_was_made_of) {
+  const CreatedBuilder from_folder = create("first");
+  make_package(at("package"), at("two"), "2.1.0");
+  std::string text = plain;
+  text.replace(text.find("uri = \"two\""), 11, "image = \"oci:package\"");
+  write_file(at("builder.toml"), text);
+  EXPECT_EQ(create("second").builder.digest, from_folder.builder.digest);
+}
+
+TEST_F(CreateBuilderTest, refuses_a_buildpackage_whose_label_lies) {
+  make_package(at("package"), at("two"), "9.9.9");
+  std::string text = plain;
+  text.replace(text.find("uri = \"two\""), 11, "image = \"oci:package\"");
+  write_file(at("builder.toml"), text);
+  EXPECT_THAT(failure(), HasSubstr("does not hold x/two@9.9.9"));
+}
+
+TEST_F(CreateBuilderTest, refuses_an_archive_whose_buildpack_toml_is_a_link) {
+  fs::remove(at("two/buildpack.toml"));
+  fs::create_symlink("/etc/passwd", at("two/buildpack.toml"));
+  EXPECT_THAT(failure(), HasSubstr("two is no buildpack"));
 }
 
 TEST_F(CreateBuilderTest, makes_archives_too) {
