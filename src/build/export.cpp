@@ -114,10 +114,12 @@ void Exporter::read_layers() {
   for (const cnb::DetectedBuildpack& buildpack : m_input.group) {
     const std::string escaped = cnb::escaped_id(buildpack.id);
     const fs::path folder = m_input.tree.layers() / escaped;
+    m_input.tree.make_folder(folder);  // a later buildpack may have put a link in its place
     for (const FolderEntry& entry : list_folder(folder)) {
       if (!entry.name.ends_with(".toml")) continue;
       const std::string name = entry.name.substr(0, entry.name.size() - 5);
       if (name.empty() || name == "launch" || name == "build" || name == "store") continue;
+      if (name == "." || name == "..") throw Error(ExitCode::build, fmt::format("{} is no name for a layer", entry.name));
       const auto text = read_file_beneath(folder, entry.name, ExitCode::export_image);
       if (!text) continue;
       BuildpackLayer layer;
@@ -334,7 +336,10 @@ std::vector<ExportedImage> Exporter::publish() {
       image.size += manifest.layers.back().size;
     }
     image.name = target->name();
-    image.digest = target->commit(manifest, to_json(manifest), config_json);
+    const std::string manifest_json = to_json(manifest);
+    image.manifest_size = manifest_json.size();
+    image.digest = target->commit(manifest, manifest_json, config_json);
+    image.by_config = image.digest == manifest.config.digest;
     m_events.on(event::ImageWritten{image.name, image.digest.str(), image.size, m_pipeline.written(target)});
     images.push_back(std::move(image));
   }

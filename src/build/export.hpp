@@ -43,8 +43,10 @@ struct ExportInput {
 
 struct ExportedImage {
   std::string name;
-  oci::Digest digest;
-  std::uint64_t size = 0;
+  oci::Digest digest;  // of the manifest; of the configuration where that is what names it (an archive)
+  bool by_config = false;
+  std::uint64_t size = 0;           // of the layers as they are stored
+  std::uint64_t manifest_size = 0;  // bytes
 };
 
 class Exporter {

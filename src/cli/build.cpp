@@ -15,6 +15,7 @@
 #include "cli/destinations.hpp"
 #include "cli/signals.hpp"
 #include "cnb/builder.hpp"
+#include "cnb/report_toml.hpp"
 #include "report/error_text.hpp"
 #include "report/fan_out.hpp"
 #include "report/json.hpp"
@@ -86,7 +87,7 @@ class BuildCommand {
     request.make_sandbox = [&](const sandbox::Setup& setup) { return sandbox::make_sandbox(m_helper, probe.rung, setup); };
 
     const fs::path cache = m_options.cache_dir.value_or(default_cache(m_store, m_options.outputs.front()));
-    request.cache = build::open_cache_folder(cache, m_options.clear_cache);
+    request.cache = build::open_cache_folder(cache, m_options.clear_cache, m_stop);
     m_events.on(event::Decision{"cache", cache.string(), m_options.clear_cache ? "emptied" : ""});
     for (const oci::Reference& output : m_options.outputs)
       request.targets.push_back(open_target(output, m_options.tags.empty() ? default_tag() : m_options.tags.front()));
@@ -145,6 +146,17 @@ class BuildCommand {
   store::LockedFolder m_scratch;
 };
 
+// report.toml of the lifecycle: of all images, described by the first one.
+void write_report_toml(const fs::path& folder, const std::vector<build::ExportedImage>& images) {
+  cnb::ReportImage report;
+  for (const build::ExportedImage& image : images) report.tags.push_back(image.name);
+  const build::ExportedImage& first = images.front();
+  (first.by_config ? report.image_id : report.digest) = first.digest.str();
+  if (!first.by_config) report.manifest_size = first.manifest_size;
+  make_folders(folder);
+  write_file_atomically(folder / "report.toml", cnb::write_report_toml(report));
+}
+
 // How to go on from here, for a person who did not say where the image shall go.
 void print_next_steps(const build::ExportedImage& image) {
   fmt::print(stderr,
@@ -181,6 +193,7 @@ int build(const std::vector<std::string>& arguments) {
   report.done();
   log->done();
   write_report();
+  if (!options.report_folder.empty()) write_report_toml(options.report_folder, *outcome);
   for (const build::ExportedImage& image : *outcome) fmt::print("{}@{}\n", image.name, image.digest.str());
   if (options.outputs.empty() && !options.quiet) print_next_steps(outcome->front());
   return 0;

@@ -60,6 +60,9 @@ std::shared_ptr<CLI::App> build_parser(BuildFlags& flags) {
                   "\"now\" or seconds since 1970 (default: SOURCE_DATE_EPOCH, else 1980-01-01, so that the same input "
                   "makes the same image)")
       ->type_name("TIME")->group("Output");
+  app->add_option("--report-output-dir", flags.report_folder,
+                  "write report.toml there, as the lifecycle does: names and digest of the image")
+      ->type_name("DIR")->group("Output");
   app->add_option("--report", flags.report, "write what happened as JSON (docs/report.md)")
       ->type_name("FILE")->group("Output");
 

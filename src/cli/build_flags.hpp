@@ -29,6 +29,7 @@ struct BuildFlags {
   std::string previous_image;
   std::string creation_time;
   std::string report;
+  std::string report_folder;
   // cache
   std::string cache_dir;
   bool clear_cache = false;

@@ -13,9 +13,10 @@
 #include <fstream>
 #include <limits>
 
+#include "base/suggest.hpp"
 #include "cli/build_flags.hpp"
 #include "cli/parser.hpp"
-#include "base/suggest.hpp"
+#include "cnb/platform_env.hpp"
 #include "store/store.hpp"
 
 namespace cib::cli {
@@ -39,44 +40,15 @@ std::string_view without_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// One NAME=VALUE or NAME into `env`; what is wrong with the name, if something is. The platform's variables are files
-// named after them.
-std::optional<std::string> add_variable(std::map<std::string, std::string>& env, std::string_view text) {
-  const std::size_t equals = text.find('=');
-  const std::string name(text.substr(0, equals));
-  if (name.empty()) return "the name of the variable is missing";
-  if (name.find('/') != std::string::npos || name == "." || name == "..")
-    return fmt::format("\"{}\" is no name for a variable", name);
-  if (equals != std::string_view::npos)
-    env[name] = text.substr(equals + 1);
-  else if (const char* value = std::getenv(name.c_str()))
-    env[name] = value;
-  return std::nullopt;
+std::optional<std::string> host_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
-void read_env_file(std::map<std::string, std::string>& env, const std::string& file) {
-  constexpr std::size_t limit = 1u << 20;
-  const std::optional<std::string> read = is_folder(file) ? std::nullopt : read_file_if_exists(file, limit);
-  if (!read) throw usage(fmt::format("--env-file: no such file: {}", file));
-  std::string_view text = *read;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    // Blanks belong to a value, but not to the indentation before a name.
-    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    if (line.empty() || line.front() == '#') continue;
-    const auto configuration = [&](std::string_view what) {
-      return Error(ExitCode::configuration, fmt::format("{} line {}: {}", file, number, what))
-          .next("write NAME=VALUE, or NAME alone to take it from the environment");
-    };
-    if (line.find('\0') != std::string_view::npos) throw configuration("a value cannot hold a zero byte");
-    const std::string_view name = line.substr(0, line.find('='));
-    if (name.find_first_of(" \t") != std::string_view::npos)
-      throw configuration(fmt::format("\"{}\" is no name for a variable", without_blanks(name)));
-    if (const auto wrong = add_variable(env, line)) throw configuration(*wrong);
-  }
+cnb::EnvFiles read_env_file(const std::string& file) {
+  const std::optional<std::string> text = is_folder(file) ? std::nullopt : read_file_if_exists(file, 1u << 20);
+  if (!text) throw usage(fmt::format("--env-file: no such file: {}", file));
+  return cnb::parse_env_file(*text, file, host_variable);
 }
 
 constexpr std::string_view kinds[] = {"oci", "docker-archive"};
@@ -241,10 +213,11 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
   if (!is_folder(raw.path))
     throw usage(fmt::format("--path: no such folder: {}", raw.path)).next("name the folder that holds the source code");
   options.path = raw.path;
-  for (const std::string& file : raw.env_files) read_env_file(options.env, file);
-  for (const std::string& text : raw.env)
-    if (const auto wrong = add_variable(options.env, text))
-      throw usage(fmt::format("--env {}: {}", text, *wrong)).next("write NAME=VALUE");
+  for (const std::string& file : raw.env_files) options.env = cnb::merged(std::move(options.env), read_env_file(file));
+  for (const std::string& text : raw.env) {
+    auto [name, value] = cnb::parse_env_flag(text, host_variable);
+    options.env[std::move(name)] = std::move(value);
+  }
   for (const std::string& text : raw.volumes) options.volumes.push_back(volume_of(text));
   if (!raw.default_process.empty() && !is_process_type(raw.default_process))
     throw usage(fmt::format("--default-process: \"{}\" is no type of process", raw.default_process))
@@ -269,6 +242,9 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
         .next("add --output docker-archive:FILE, or write oci:DIR:TAG");
   options.previous_image = raw.previous_image;
   options.creation_time = creation_time_of(raw.creation_time);
+  options.report_folder = raw.report_folder;
+  if (!raw.report_folder.empty() && fs::exists(raw.report_folder) && !is_folder(raw.report_folder))
+    throw usage(fmt::format("--report-output-dir: {} is no folder", raw.report_folder));
   options.report_file = raw.report;
   if (!raw.report.empty() && (is_folder(raw.report) || !is_folder(folder_of(raw.report))))
     throw usage(fmt::format("--report: {} cannot be a file", raw.report)).next("name a file in a folder that exists");

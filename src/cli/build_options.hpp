@@ -40,6 +40,7 @@ struct BuildOptions {
   std::vector<std::string> tags;              // names under which an archive is loaded
   std::string previous_image;                 // empty: what stands at the first output
   std::optional<std::int64_t> creation_time;  // seconds since 1970; nothing: the fixed time of reproducible images
+  fs::path report_folder;                              // report.toml goes there; empty: nowhere
   fs::path report_file;                       // JSON; empty: none
 
   // cache
@@ -63,7 +64,7 @@ struct BuildOptions {
 
 // Throws Error(usage) naming the flag and the value; Error(configuration) naming file and line for what an
 // --env-file says. Reads SOURCE_DATE_EPOCH (when --creation-time is not given) and, for --env NAME and a NAME alone
-// in an --env-file, the environment; a variable that is not set there is left out.
+// in an --env-file, the environment; a variable that is not set there is empty, as with pack.
 BuildOptions parse_build_options(const std::vector<std::string>& arguments);
 
 // How many CPUs this process may use: its affinity mask, and the quota of its cgroup rounded up. At least 1.

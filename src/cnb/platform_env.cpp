@@ -64,7 +64,7 @@ EnvFiles parse_env_file(std::string_view text, std::string_view file_name, const
     const auto end = text.find('\n');
     const std::string_view line = trimmed(text.substr(0, end));
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.empty()) continue;
+    if (line.empty() || line.front() == '#') continue;
     try {
       auto [name, value] = parse(line, host, ExitCode::configuration);
       files[name] = std::move(value);

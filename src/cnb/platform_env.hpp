@@ -20,8 +20,8 @@ using HostEnv = std::function<std::optional<std::string>(const std::string& name
 // Throws Error(usage) for a name that cannot be a file's.
 std::pair<std::string, std::string> parse_env_flag(std::string_view text, const HostEnv& host);
 
-// One variable a line, as above. White space around a line and empty lines are dropped; there are no
-// comments and no quotes. A later line wins. Throws Error(configuration) "<file_name>: line L: …".
+// One variable a line, as above. White space around a line, empty lines and lines that begin with "#" are
+// dropped (docker's convention; pack has no comments); there are no quotes. A later line wins. Throws Error(configuration) "<file_name>: line L: …".
 EnvFiles parse_env_file(std::string_view text, std::string_view file_name, const HostEnv& host);
 
 // Throws Error(`code`) for a name that is empty, ".", "..", longer than 255 bytes, or contains "/", "=" or

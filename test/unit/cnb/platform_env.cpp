@@ -59,8 +59,8 @@ TEST(EnvFile, has_one_variable_a_line) {
   EXPECT_EQ(parse_env_file("", "env", host), EnvFiles{});
 }
 
-TEST(EnvFile, has_neither_comments_nor_quotes) {
-  EXPECT_EQ(parse_env_file("#X=1\nA=\"q\"\nB='q' # c\n", "env", host), (EnvFiles{{"#X", "1"}, {"A", "\"q\""}, {"B", "'q' # c"}}));
+TEST(EnvFile, has_whole_lines_as_comments_and_no_quotes) {
+  EXPECT_EQ(parse_env_file("#X=1\nA=\"q\"\nB='q' # c\n", "env", host), (EnvFiles{{"A", "\"q\""}, {"B", "'q' # c"}}));
 }
 
 TEST(EnvFile, names_the_line_of_a_fault) {
