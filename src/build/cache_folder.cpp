@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <set>
+#include <thread>
 
+#include "base/beneath.hpp"
 #include "base/error.hpp"
+#include "base/tasks.hpp"
 #include "oci/partial.hpp"
 
 namespace cib::build {
@@ -47,8 +51,8 @@ class VerifiedTar : public Source {
 
 class CacheFolder : public CacheStore {
  public:
-  CacheFolder(const fs::path& folder, bool clear)
-      : m_folder(prepared(folder)), m_name(folder.string()), m_lock(m_folder / ".lock", FileLock::Kind::exclusive) {
+  CacheFolder(const fs::path& folder, bool clear, const std::stop_token& stop)
+      : m_folder(prepared(folder)), m_name(folder.string()), m_lock(locked(m_folder / ".lock", stop)) {
     remove_tree(staging());
     // A build that was killed between the two renames of commit(): the old generation is the last whole one.
     if (exists_no_follow(backup())) {
@@ -60,8 +64,12 @@ class CacheFolder : public CacheStore {
     if (clear) remove_tree(committed());
     make_folders(committed());
     make_folders(staging());
-    if (const auto text = read_file_if_exists(committed() / metadata_name, largest_metadata))
-      m_metadata = cnb::parse_cache_metadata(*text);
+    try {
+      if (const auto text = read_file_beneath(committed(), metadata_name, ExitCode::configuration, largest_metadata))
+        m_metadata = cnb::parse_cache_metadata(*text);
+    } catch (const Error&) {
+      // What cannot be read is empty.
+    }
   }
 
   ~CacheFolder() override {
@@ -121,6 +129,14 @@ class CacheFolder : public CacheStore {
     make_folders(folder);
     return fs::canonical(folder);
   }
+  // Another build may hold it for long.
+  static FileLock locked(const fs::path& file, const std::stop_token& stop) {
+    for (;;) {
+      if (auto lock = FileLock::try_lock(file, FileLock::Kind::exclusive)) return std::move(*lock);
+      throw_if_stopped(stop);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
   static std::string file_name(const oci::Digest& diff_id) { return diff_id.str() + ".tar"; }
 
   fs::path committed() const { return m_folder / "committed"; }
@@ -135,8 +151,8 @@ class CacheFolder : public CacheStore {
 
 }  // namespace
 
-std::unique_ptr<CacheStore> open_cache_folder(const fs::path& folder, bool clear) {
-  return std::make_unique<CacheFolder>(folder, clear);
+std::unique_ptr<CacheStore> open_cache_folder(const fs::path& folder, bool clear, std::stop_token stop) {
+  return std::make_unique<CacheFolder>(folder, clear, stop);
 }
 
 }  // namespace cib::build

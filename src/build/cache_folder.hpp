@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "base/file.hpp"
 #include "build/cache_store.hpp"
@@ -10,8 +11,8 @@
 namespace cib::build {
 
 // Makes the folder when it is missing, removes what a crashed build left, and holds it locked against other builds
-// (it waits for them). With `clear`, what it holds is removed first. Throws Error(configuration) when it cannot be
+// (it waits for them; a stop request ends that). With `clear`, what it holds is removed first. Throws Error(configuration) when it cannot be
 // made, Error(permission), Error(disk).
-std::unique_ptr<CacheStore> open_cache_folder(const fs::path& folder, bool clear);
+std::unique_ptr<CacheStore> open_cache_folder(const fs::path& folder, bool clear, std::stop_token stop = {});
 
 }  // namespace cib::build

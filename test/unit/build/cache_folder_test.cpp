@@ -112,3 +112,18 @@ TEST(CacheFolder, a_file_in_its_place_is_refused_by_name) {
   write_file(temp.path() / "cache", "");
   EXPECT_THROW(open_cache_folder(temp.path() / "cache", false), Error);
 }
+
+TEST(CacheFolder, waiting_for_another_build_ends_when_it_is_stopped) {
+  TempFolder temp;
+  const auto other = open_cache_folder(temp.path() / "cache", false);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(open_cache_folder(temp.path() / "cache", false, stop.get_token()), Error);
+}
+
+TEST(CacheFolder, metadata_that_is_no_file_is_a_miss) {
+  TempFolder temp;
+  make_folders(temp.path() / "cache/committed");
+  ASSERT_EQ(::mkfifo((temp.path() / "cache/committed/io.buildpacks.lifecycle.cache.metadata").c_str(), 0600), 0);
+  EXPECT_TRUE(open_cache_folder(temp.path() / "cache", false)->metadata().buildpacks.empty());
+}
