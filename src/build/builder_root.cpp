@@ -1,11 +1,13 @@
 #include "build/builder_root.hpp"
 
+#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
 
+#include "base/beneath.hpp"
 #include "base/error.hpp"
 #include "oci/compression.hpp"
 #include "store/extract.hpp"
@@ -26,12 +28,15 @@ void copy_readable(const fs::path& from, const fs::path& to) {
   make_folders(to);
   for (const FolderEntry& entry : list_folder(from)) {
     const fs::path source = from / entry.name, target = to / entry.name;
+    std::error_code error;
     if (fs::is_symlink(source)) {
-      fs::copy_symlink(source, target);
+      fs::copy_symlink(source, target, error);
+      if (error) throw system_error(error.value(), target.string(), ExitCode::configuration);
     } else if (fs::is_directory(source)) {
       copy_readable(source, target);
     } else if (fs::is_regular_file(source)) {
-      fs::copy_file(source, target);
+      fs::copy_file(source, target, error);
+      if (error) throw system_error(error.value(), source.string(), ExitCode::configuration);
       const bool executable = (fs::status(source).permissions() & fs::perms::owner_exec) != fs::perms::none;
       fs::permissions(target, static_cast<fs::perms>(executable ? 0755 : 0644));
     }
@@ -39,7 +44,7 @@ void copy_readable(const fs::path& from, const fs::path& to) {
 }
 
 ExtraBuildpack describe(const fs::path& folder, const std::string& locator) {
-  const auto text = read_file_if_exists(folder / "buildpack.toml", largest_descriptor);
+  const auto text = read_file_beneath(folder, "buildpack.toml", ExitCode::configuration, largest_descriptor);
   if (!text)
     throw Error(ExitCode::configuration, fmt::format("--buildpack {}: no buildpack.toml in it", locator))
         .next("name the folder (or an archive of it) that has buildpack.toml and bin");
@@ -66,7 +71,7 @@ ExtraBuildpack from_archive(const fs::path& path, const std::string& locator, co
   // Archives of a folder hold the folder itself as often as its contents.
   fs::path folder = scratch;
   const auto entries = list_folder(scratch);
-  if (!fs::exists(folder / "buildpack.toml") && entries.size() == 1 && fs::is_directory(scratch / entries[0].name))
+  if (!fs::exists(folder / "buildpack.toml") && entries.size() == 1 && entries[0].type == DT_DIR)
     folder /= entries[0].name;
   const fs::path readable = scratch.string() + ".readable";
   describe(folder, locator);

@@ -17,7 +17,6 @@ constexpr std::size_t kept_output = 1u << 20;  // of one bin/detect
 cnb::DetectRun run_one(const cnb::Buildpack& buildpack, RunEnvironment& run, const RunEnvironment::Scratch& scratch,
                        std::stop_token stop) {
   const std::string plan = scratch.inside + "/plan.toml";
-  run.tree().write(scratch.place / "plan.toml", "", 0600);
   sandbox::Process process;
   process.argv = {RunEnvironment::folder_inside(buildpack) + "/bin/detect", std::string(platform_path), plan};
   process.env = run.process_env(buildpack, {"CNB_BUILD_PLAN_PATH=" + plan});
@@ -33,7 +32,9 @@ cnb::DetectRun run_one(const cnb::Buildpack& buildpack, RunEnvironment& run, con
   if (!exit.started) result.output += fmt::format("{}: {}\n", process.argv[0], exit.error);
   if (exit.signal) result.output += fmt::format("killed by signal {}\n", exit.signal);
   if (result.exit_code == 0)
-    if (auto text = read_file_beneath(scratch.place, "plan.toml", ExitCode::detect)) result.plan_toml = std::move(*text);
+    // Others of the group still run, as the same user: the folder itself may have become a link.
+    if (auto text = read_file_beneath(run.tree().temporary(), scratch.place.filename() / "plan.toml", ExitCode::detect))
+      result.plan_toml = std::move(*text);
   return result;
 }
 
@@ -50,7 +51,11 @@ cnb::DetectResult detect(const cnb::Order& order, RunEnvironment& run, const cnb
   input.has_bin_build = [&](const cnb::Buildpack& buildpack) { return run.has_file(buildpack, "bin/build"); };
   input.run_group = [&](const std::vector<const cnb::Buildpack*>& group) {
     std::vector<RunEnvironment::Scratch> folders;
-    for (std::size_t i = 0; i < group.size(); ++i) folders.push_back(run.scratch(fmt::format("plan.{}", scratches++)));
+    // All of it before the first of them runs: afterwards what lies below /tmp is theirs.
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      folders.push_back(run.scratch(fmt::format("plan.{}", scratches++)));
+      run.tree().write(folders.back().place / "plan.toml", "", 0600);
+    }
     std::vector<cnb::DetectRun> results(group.size());
     for_each_index(jobs * 2, group.size(), [&](std::size_t i) { results[i] = run_one(*group[i], run, folders[i], stop); });
     for (const auto& folder : folders) remove_tree(folder.place);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <climits>
 #include <mutex>
 #include <optional>
 
@@ -112,6 +113,12 @@ class Restorer {
     if (layer.layer.empty() || layer.layer.find('/') != std::string::npos || layer.layer == "." || layer.layer == "..")
       return;  // a label that lies
     const fs::path folder = folder_of(layer.buildpack);
+    const std::string toml = layer.layer + ".toml";
+    if (toml == "store.toml" || toml == "launch.toml" || toml == "build.toml" || toml.size() > NAME_MAX ||
+        exists_no_follow(folder / toml)) {
+      m_events.on(layer_event(layer, LayerEvent::How::dropped, "its name is taken or too long"));
+      return;
+    }
     std::uint64_t size = 0;
     if (layer.restore_contents) {
       auto miss = restore_contents(layer, size);
@@ -120,7 +127,7 @@ class Restorer {
         return;
       }
     }
-    m_tree.write(folder / (layer.layer + ".toml"), cnb::restored_layer_toml(layer.data_json));
+    m_tree.write(folder / toml, cnb::restored_layer_toml(layer.data_json));
     auto done = layer_event(layer, layer.restore_contents ? LayerEvent::How::fresh : LayerEvent::How::reused,
                             layer.restore_contents ? "from the cache" : "what it is made of is known; its contents stay in the image");
     done.size = size;
@@ -147,6 +154,7 @@ class Restorer {
     }
     HeadSource head(*tar);
     try {
+      remove_tree(folder);  // what a bin/detect left there is no part of the layer
       m_tree.make_folder(folder);
       size = store::restore_tree(head, options).bytes;
     } catch (const Error& error) {
@@ -188,11 +196,13 @@ class Restorer {
         if (index < 0)
           m_events.on(event::Warning{"the previous image lacks the layer with its bills of materials", ""});
         else
-          unpack_sboms([&] { return oci::open_tar(*m_previous.image->layers()[static_cast<std::size_t>(index)]); }, scratch);
+          unpack_sboms([&] { return oci::open_tar(*m_previous.image->layers()[static_cast<std::size_t>(index)]); },
+                       scratch / "image");
       }
     if (const auto diff_id = oci::Digest::try_parse(m_cache.metadata().sbom))
-      unpack_sboms([&] { return m_cache.open(*diff_id); }, scratch);
-    copy_sboms(scratch, "");
+      unpack_sboms([&] { return m_cache.open(*diff_id); }, scratch / "cache");
+    for (const char* from : {"cache", "image"})
+      if (exists_no_follow(scratch / from)) copy_sboms(scratch / from, "");
     remove_tree(scratch);
   }
 
@@ -201,6 +211,7 @@ class Restorer {
     try {
       const std::unique_ptr<Source> tar = open();
       if (!tar) return;
+      make_folders(scratch);
       store::RestoreOptions options;
       options.prefix = "/layers/sbom";
       options.folder = scratch;
@@ -208,6 +219,7 @@ class Restorer {
       options.stop = m_stop;
       store::restore_tree(*tar, options);
     } catch (const Error& error) {
+      remove_tree(scratch);  // nothing of it may be believed
       if (error.code() != ExitCode::configuration) throw;
       m_events.on(event::Warning{fmt::format("bills of materials are not restored: {}", error.message()), ""});
     }
@@ -221,7 +233,8 @@ class Restorer {
         continue;
       }
       const auto restored = cnb::restored_sbom(path, m_ids);
-      if (!restored || !fs::is_directory(folder_of(restored->buildpack))) continue;
+      if (!restored || !exists_no_follow(folder_of(restored->buildpack))) continue;
+      make_buildpack_folder(restored->buildpack);  // a folder, and no link that a bin/detect left?
       const fs::path target = folder_of(restored->buildpack) / restored->file_name;
       const auto text = read_file_beneath(root, path, ExitCode::restore, 256u << 20);
       // The image's copy of a layer that is cached too is the same; the first one stays.

@@ -17,6 +17,7 @@ namespace cib::build {
 namespace {
 
 constexpr std::size_t largest_sbom = 256u << 20;
+constexpr std::size_t most_sboms = 1024u << 20;  // all of a build: they are in memory together
 constexpr std::size_t last_output = 16 * 1024;  // kept for the report of a failure
 
 using Clock = std::chrono::steady_clock;
@@ -62,6 +63,7 @@ class BuildPhase {
     const auto entries = cnb::entries_for(m_plan, buildpack.id);
     execute(buildpack, escaped, entries);
     try {
+      tree.make_folder(folder);  // still a folder?
       take_layers(buildpack, folder, escaped);
       take_launch(buildpack, member, folder, entries);
     } catch (Error& error) {
@@ -116,6 +118,7 @@ class BuildPhase {
       if (!entry.name.ends_with(".toml")) continue;
       const std::string layer = entry.name.substr(0, entry.name.size() - 5);
       if (layer == "launch" || layer == "build" || layer == "store" || layer.empty()) continue;
+      if (layer == "." || layer == "..") throw Error(ExitCode::build, fmt::format("{} is no name for a layer", entry.name));
       const auto text = read_file_beneath(folder, entry.name, ExitCode::build);
       if (!text) continue;
       m_layers[layer] = cnb::parse_layer_toml(*text, fmt::format("{}/{}/{}", layers_path, escaped, entry.name));
@@ -145,7 +148,10 @@ class BuildPhase {
       layer = {true, found->second.launch, found->second.cache};
     for (const std::string& destination : cnb::sbom_destinations(file, buildpack.id, layer)) {
       auto text = read_file_beneath(folder, name, ExitCode::build, largest_sbom);
-      if (text) m_sboms[destination] = std::move(*text);
+      if (!text) continue;
+      if ((m_sboms_size += text->size()) > most_sboms)
+        throw Error(ExitCode::build, fmt::format("more than {} bytes of bills of materials", most_sboms));
+      m_sboms[destination] = std::move(*text);
     }
   }
 
@@ -197,6 +203,7 @@ class BuildPhase {
   cnb::LaunchMetadata m_launch;
   std::map<std::string, cnb::LayerToml> m_layers;  // of the buildpack at hand
   std::map<std::string, std::string> m_sboms;      // path below <layers>/sbom → text
+  std::size_t m_sboms_size = 0;
   std::vector<cnb::LegacyBom> m_launch_bom, m_build_bom;
 };
 

@@ -106,6 +106,7 @@ std::vector<std::string> RunEnvironment::process_env(const cnb::Buildpack& build
 
 RunEnvironment::Scratch RunEnvironment::scratch(const std::string& name) {
   const fs::path place = m_tree.temporary() / name;
+  remove_tree(place);  // of an earlier buildpack
   m_tree.make_folder(place);
   return {"/tmp/" + name, place};
 }
