@@ -139,6 +139,11 @@ std::vector<std::string> hooks(const DebianRequest& request, const fs::path& bas
         fmt::join(request.build_packages, " "), forget_day));
   }
   for (std::string& hook : list) hook.insert(0, "--customize-hook=");
+  // A name that apt does not know is better found before the essential packages are installed.
+  if (!request.packages.empty() || !request.build_packages.empty())
+    list.push_back(fmt::format(
+        "--extract-hook=APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-get --yes --quiet --simulate install {} {}",
+        fmt::join(request.packages, " "), fmt::join(request.build_packages, " ")));
   return list;
 }
 
@@ -229,7 +234,14 @@ DebianLayers make_debian_layers(const DebianRequest& request, const fs::path& sc
   fs::path whole = layers.base;
   if (!request.build_packages.empty()) whole = layers.build = scratch / "build.tar";
 
-  std::vector<std::string> argv = {program->string(), "--variant=essential", "--format=tar"};
+  std::vector<std::string> argv;
+  // As root it mounts /proc, /sys and /dev/shm into the new root. In namespaces of its own those mounts, and whatever it
+  // started, go with it, however it or we come to an end. (An ordinary user's mmdebstrap does that by itself.)
+  const auto setpriv = find_program("setpriv"), unshare = find_program("unshare");
+  if (setpriv && unshare && ::geteuid() == 0)
+    argv = {setpriv->string(), "--pdeathsig", "KILL", unshare->string(), "--mount", "--pid", "--fork", "--kill-child",
+            "--mount-proc"};
+  argv.insert(argv.end(), {program->string(), "--variant=essential", "--format=tar"});
   std::vector<std::string> packages = request.packages;
   if (!packages.empty()) argv.push_back(fmt::format("--include={}", fmt::join(packages, ",")));
   for (const auto& more : {dpkg_options(), settings.options, hooks(request, layers.base)})
