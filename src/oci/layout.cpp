@@ -26,16 +26,22 @@ constexpr std::string_view layout_version = R"({"imageLayoutVersion":"1.0.0"})";
 
 fs::path blob_path(const fs::path& folder, const Digest& digest) { return folder / "blobs" / "sha256" / digest.hex(); }
 
-std::unique_ptr<Source> open_blob(const fs::path& folder, const Digest& digest) {
-  const fs::path path = blob_path(folder, digest);
+// Null when there is nothing. A fifo is no file, and nothing to wait for.
+std::unique_ptr<Source> open_file_of(const fs::path& path) {
   auto fd = open_if_exists(path, O_RDONLY | O_NONBLOCK);
-  if (!fd)
-    throw Error(ExitCode::configuration, fmt::format("{}: blob {} is missing", folder.string(), digest.brief()))
-        .next("make or copy the layout again");
+  if (!fd) return nullptr;
   struct stat info;
   if (::fstat(fd->get(), &info) != 0 || !S_ISREG(info.st_mode))
     throw Error(ExitCode::configuration, fmt::format("{} is not a file", path.string()));
   return std::make_unique<FileSource>(std::move(*fd), path);
+}
+
+std::unique_ptr<Source> open_blob(const fs::path& folder, const Digest& digest) {
+  auto source = open_file_of(blob_path(folder, digest));
+  if (!source)
+    throw Error(ExitCode::configuration, fmt::format("{}: blob {} is missing", folder.string(), digest.brief()))
+        .next("make or copy the layout again");
+  return source;
 }
 
 // A manifest, index or configuration: small, and believed only when its digest holds.
@@ -51,15 +57,15 @@ std::string read_document(const fs::path& folder, const Descriptor& descriptor) 
 }
 
 Index read_index(const fs::path& folder) {
-  const auto version = read_file_if_exists(folder / "oci-layout", 4096);
-  const auto text = read_file_if_exists(folder / "index.json", largest_document);
+  const auto version = open_file_of(folder / "oci-layout");
+  const auto text = open_file_of(folder / "index.json");
   if (!version || !text)
     throw Error(ExitCode::configuration, fmt::format("{} is no OCI layout", folder.string()))
         .why(!fs::exists(folder) ? "the folder does not exist"
                                  : fmt::format("it has no {}", version ? "index.json" : "oci-layout"))
         .next("name a folder that has oci-layout, index.json and blobs");
   try {
-    return parse_index(*text);
+    return parse_index(read_all(*text, largest_document));
   } catch (Error& error) {
     throw error.within((folder / "index.json").string());
   }
@@ -130,6 +136,17 @@ bool layout_has(const fs::path& folder, const std::string& tag) {
 
 namespace {
 
+// Something is mounted here, and nothing in it but what a killed build of ours may have left.
+bool is_empty_mount(const fs::path& folder) {
+  struct statx info;
+  if (::statx(AT_FDCWD, folder.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) != 0 || !S_ISDIR(info.stx_mode) ||
+      (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
+    return false;
+  for (const FolderEntry& entry : list_folder(folder))
+    if (entry.name != "blobs" && entry.name != "lost+found") return false;
+  return true;
+}
+
 // All blobs that the images of an index need. A document that cannot be read keeps nothing alive but itself.
 void add_reachable(const fs::path& folder, const Descriptor& descriptor, std::set<Digest>& reachable, int depth = 0) {
   if (depth > 4 || !reachable.insert(descriptor.digest).second) return;
@@ -153,9 +170,15 @@ class LayoutTarget : public ImageTarget {
         m_tag(std::move(tag)),
         m_name(fmt::format("oci:{}{}{}", folder.string(), m_tag.empty() ? "" : ":", m_tag)) {
     if (m_final.filename().empty()) m_final = m_final.parent_path();
+    if (fs::is_symlink(m_final) && fs::is_directory(m_final)) m_final = fs::canonical(m_final);
     if (fs::exists(m_final / "oci-layout")) {
       read_index(m_final);
       m_folder = m_final;
+      remove_stale_partials(m_folder / "blobs" / "sha256", ".partial-");
+    } else if (is_empty_mount(m_final)) {
+      // It cannot be replaced by a rename: what is made in it is an image when the index stands.
+      m_folder = m_final;
+      m_mounted = true;
       remove_stale_partials(m_folder / "blobs" / "sha256", ".partial-");
     } else {
       if (fs::exists(m_final) && !(fs::is_directory(m_final) && fs::is_empty(m_final)))
@@ -171,8 +194,22 @@ class LayoutTarget : public ImageTarget {
   }
 
   ~LayoutTarget() override {
-    if (m_committed || m_new) return;
-    for (const fs::path& path : m_added) ::unlink(path.c_str());
+    if (m_committed || m_new || (m_added.empty() && !m_mounted)) return;
+    // Another build may have taken over what we added: only what no image of the index needs may go.
+    try {
+      const Fd lock = locked(m_folder);
+      std::set<Digest> reachable;
+      if (!m_mounted || fs::exists(m_folder / "index.json"))
+        for (const Descriptor& entry : read_index(m_folder).manifests) add_reachable(m_folder, entry, reachable);
+      for (const fs::path& path : m_added) {
+        const auto digest = Digest::try_parse("sha256:" + path.filename().string());
+        if (digest && !reachable.contains(*digest)) ::unlink(path.c_str());
+      }
+      if (m_mounted)
+        for (const char* folder : {"blobs/sha256", "blobs"}) ::rmdir((m_folder / folder).c_str());
+    } catch (const std::exception&) {
+      // What is left is garbage, which the next image removes.
+    }
   }
 
   const std::string& name() const override { return m_name; }
@@ -183,14 +220,17 @@ class LayoutTarget : public ImageTarget {
 
   Digest commit(const Manifest& manifest, const std::string& manifest_json, const std::string& config_json) override {
     // Another build may write the same layout. A new one is ours alone until it is renamed.
-    const Fd lock = m_new ? Fd() : open_file(m_folder, O_RDONLY | O_DIRECTORY);
-    while (lock && ::flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
-    }
+    const Fd lock = m_new ? Fd() : locked(m_folder);
     for (const Descriptor& layer : manifest.layers)
       if (!has(layer.digest))
         throw Error(ExitCode::unavailable, fmt::format("{}: layer {} vanished", m_name, layer.digest.brief()))
             .why("another program changed the layout meanwhile")
             .next("run the build again");
+    for (const Descriptor& layer : manifest.layers)
+      if (fs::file_size(blob_path(m_folder, layer.digest)) != layer.size)
+        throw Error(ExitCode::configuration, fmt::format("{}: layer {} has another size than it should", m_name, layer.digest.brief()))
+            .why("the file was damaged, or the image that it comes from lies about it")
+            .next("make the layout again: remove it, or name another one with --output");
     put_document(config_json);
     const Digest digest = put_document(manifest_json);
     Index index;
@@ -198,8 +238,8 @@ class LayoutTarget : public ImageTarget {
     if (index.media_type.empty()) index.media_type = media_type::oci_index;
     Descriptor entry{.media_type = manifest.media_type, .digest = digest, .size = manifest_json.size()};
     if (!m_tag.empty()) entry.annotations[ref_name] = m_tag;
-    const bool only = m_tag.empty() && index.manifests.size() == 1;
-    std::erase_if(index.manifests, [&](const Descriptor& other) { return only || tag_of(other) == m_tag; });
+    // What has another tag, or a tag where we have none, is somebody's: his builder, perhaps.
+    std::erase_if(index.manifests, [&](const Descriptor& other) { return tag_of(other) == m_tag; });
     index.manifests.push_back(entry);
     if (!fs::exists(m_folder / "oci-layout")) write_file_atomically(m_folder / "oci-layout", layout_version);
     write_file_atomically(m_folder / "index.json", to_json(index));
@@ -217,6 +257,13 @@ class LayoutTarget : public ImageTarget {
 
  private:
   friend class LayoutBlob;
+
+  static Fd locked(const fs::path& folder) {
+    Fd lock = open_file(folder, O_RDONLY | O_DIRECTORY);
+    while (::flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    return lock;
+  }
 
   Digest put_document(const std::string& text) {
     const Digest digest = sha256_of(text);
@@ -246,6 +293,7 @@ class LayoutTarget : public ImageTarget {
   std::string m_name;
   fs::path m_folder;
   std::optional<PartialFolder> m_new;
+  bool m_mounted = false;
   bool m_committed = false;
   std::mutex m_mutex;
   std::vector<fs::path> m_added;

@@ -39,7 +39,7 @@ void remove_stale_partials(const fs::path& folder, std::string_view prefix) {
   for (const FolderEntry& entry : list_folder(folder)) {
     if (!entry.name.starts_with(prefix)) continue;
     const fs::path path = folder / entry.name;
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
     if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
     remove_tree(path);
   }

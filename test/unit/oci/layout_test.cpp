@@ -129,6 +129,63 @@ TEST(Layout, a_target_that_is_given_up_leaves_nothing_behind) {
   EXPECT_EQ(layer_text(*open_layout(folder)), "one");
 }
 
+TEST(Layout, a_target_that_is_given_up_takes_nothing_that_another_build_uses) {
+  TempFolder temp;
+  const fs::path folder = temp.path() / "layout";
+  put_image(*layout_target(folder, "a"), "one");
+  {
+    auto given_up = layout_target(folder, "b");
+    EXPECT_ANY_THROW([&] {
+      put_image(*given_up, "two");
+      throw 1;
+    }());
+  }
+  EXPECT_EQ(layer_text(*open_layout(folder, "b")), "two");
+  const std::size_t count = blob_count(folder);
+  {
+    // It adds a layer, another build finds and uses it, it is stopped.
+    auto stopped = layout_target(folder, "c");
+    StringSink tar;
+    TarWriter writer(tar);
+    TarHeader header;
+    header.name = "/text";
+    header.size = 3;
+    writer.header(header);
+    writer.contents(as_bytes("new"));
+    writer.finish();
+    StringSink blob;
+    GzipSink gzip(blob, nullptr);
+    gzip.write(as_bytes(tar.text));
+    gzip.finish();
+    auto out = stopped->begin_blob();
+    out->write(as_bytes(blob.text));
+    out->commit(sha256_of(blob.text));
+    put_image(*layout_target(folder, "d"), "new");
+  }
+  EXPECT_EQ(blob_count(folder), count + 3);
+  EXPECT_EQ(layer_text(*open_layout(folder, "d")), "new");
+}
+
+TEST(Layout, an_image_without_a_tag_does_not_replace_one_that_has_one) {
+  TempFolder temp;
+  const fs::path folder = temp.path() / "layout";
+  put_image(*layout_target(folder, "builder"), "one");
+  put_image(*layout_target(folder), "two");
+  put_image(*layout_target(folder), "new");
+  EXPECT_EQ(layer_text(*open_layout(folder, "builder")), "one");
+  EXPECT_EQ(layer_text(*open_layout(folder)), "new");
+}
+
+TEST(Layout, a_blob_of_another_size_is_in_no_image) {
+  TempFolder temp;
+  const fs::path folder = temp.path() / "layout";
+  put_image(*layout_target(folder, "a"), "one");
+  const oci::Digest layer = open_layout(folder, "a")->layers().at(0)->descriptor().digest;
+  write_file(folder / "blobs/sha256" / layer.hex(), "");
+  EXPECT_THROW(put_image(*layout_target(folder, "b"), "one"), Error);
+  EXPECT_THROW(open_layout(folder, "b"), Error);
+}
+
 TEST(Layout, never_writes_into_a_folder_that_is_something_else) {
   TempFolder temp;
   write_file(temp.path() / "mine.txt", "keep");
