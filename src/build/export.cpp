@@ -96,6 +96,7 @@ void Exporter::make_layers() {
   cnb::choose_entrypoint(m_input.launch, m_input.default_process);
   read_layers();
   copy_lifecycle_sboms();
+  m_input.tree.open_up();
   add_buildpack_jobs();
   add_other_jobs();
   m_pipeline.copy_layers(m_input.run_image);

@@ -17,8 +17,9 @@ using How = event::LayerDone::How;
 // Hands everything on to a writer, hashing and counting it.
 class HashedBlob : public Sink {
  public:
-  explicit HashedBlob(oci::ImageTarget& target) : m_writer(target.begin_blob()) {}
+  HashedBlob(oci::ImageTarget& target, const std::stop_token& stop) : m_stop(stop), m_writer(target.begin_blob()) {}
   void write(Bytes bytes) override {
+    throw_if_stopped(m_stop);
     m_hash.write(bytes);
     m_writer->write(bytes);
   }
@@ -27,6 +28,7 @@ class HashedBlob : public Sink {
   void commit(const oci::Digest& digest) { m_writer->commit(digest); }
 
  private:
+  std::stop_token m_stop;
   oci::Sha256 m_hash;
   std::unique_ptr<oci::BlobWriter> m_writer;
 };
@@ -141,7 +143,7 @@ LayerDone LayerPipeline::write(const LayerJob& job) {
   tar.sinks.push_back(&diff_id);
   std::vector<std::unique_ptr<HashedBlob>> blobs;
   for (oci::ImageTarget* target : m_targets) {
-    blobs.push_back(std::make_unique<HashedBlob>(*target));
+    blobs.push_back(std::make_unique<HashedBlob>(*target, m_stop));
     (target->wants_compression() ? compressed : tar).sinks.push_back(blobs.back().get());
   }
   if (Sink* copy = job.copy_to ? job.copy_to() : nullptr) tar.sinks.push_back(copy);
@@ -176,8 +178,16 @@ bool LayerPipeline::reuse(const oci::Digest& diff_id) {
   if (!m_previous) return false;
   const int index = oci::find_layer(*m_previous, diff_id);
   if (index < 0) return false;
+  const oci::Layer& layer = *m_previous->layers()[static_cast<std::size_t>(index)];
   try {
-    copy_layer(*m_previous->layers()[static_cast<std::size_t>(index)]);
+    // Another image than the target's own may call a blob that the target has by a diffID that is not the blob's.
+    for (const oci::ImageTarget* target : m_targets)
+      if (target->wants_compression() && target->name() != m_previous->name() && target->has(layer.descriptor().digest)) {
+        NullSink rest;
+        copy(*oci::open_tar(layer), rest);
+        break;
+      }
+    copy_layer(layer);
     return true;
   } catch (const Error& error) {
     // A previous image that is damaged is one that cannot be reused; where to write, though, must work.
@@ -207,7 +217,7 @@ void LayerPipeline::copy_layer(const oci::Layer& layer) {
       descriptor.media_type = plain_type();
     }
     if (!target->has(descriptor.digest)) {
-      HashedBlob blob(*target);
+      HashedBlob blob(*target, m_stop);
       NullSink rest;
       if (as_is) {
         // Reading the layer's tar to its end proves both digests of the bytes that pass.

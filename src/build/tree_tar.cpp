@@ -18,14 +18,13 @@ namespace cib::build {
 
 namespace {
 
-constexpr mode_t kept_mode = 07777;  // permissions, set-id and sticky
 constexpr std::size_t read_size = 256 * 1024;
 
 // Puts files that lie in an open folder into a tar. `name` is the entry's, absolute.
 class TreeTar {
  public:
-  TreeTar(Sink& sink, Ids ids, std::stop_token stop)
-      : m_tar(sink), m_ids(ids), m_stop(std::move(stop)), m_buffer(read_size) {}
+  TreeTar(Sink& sink, WorkTree tree, std::stop_token stop)
+      : m_tar(sink), m_tree(std::move(tree)), m_ids(m_tree.ids()), m_stop(std::move(stop)), m_buffer(read_size) {}
 
   void add(int folder, const std::string& file, const std::string& name) {
     throw_if_stopped(m_stop);
@@ -33,7 +32,7 @@ class TreeTar {
     if (::fstatat(folder, file.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) fail(name);
     oci::TarHeader header;
     header.name = name;
-    header.mode = info.st_mode & kept_mode;
+    header.mode = m_tree.original_mode(info);
     header.uid = m_ids.uid;
     header.gid = m_ids.gid;
     switch (info.st_mode & S_IFMT) {
@@ -108,6 +107,7 @@ class TreeTar {
   }
 
   oci::TarWriter m_tar;
+  WorkTree m_tree;
   Ids m_ids;
   std::stop_token m_stop;
   std::vector<std::byte> m_buffer;
@@ -128,17 +128,17 @@ Fd descend(TreeTar& tar, const fs::path& root, const fs::path& path, bool with_e
 }  // namespace
 
 TarRecipe folder_tar(const WorkTree& tree, std::string folder) {
-  return [root = tree.root(), ids = tree.ids(), folder = std::move(folder)](Sink& sink, std::stop_token stop) {
-    TreeTar tar(sink, ids, std::move(stop));
-    const Fd parent = descend(tar, root, folder, true);
+  return [tree, folder = std::move(folder)](Sink& sink, std::stop_token stop) {
+    TreeTar tar(sink, tree, std::move(stop));
+    const Fd parent = descend(tar, tree.root(), folder, true);
     tar.add_tree(parent.get(), fs::path(folder).filename().string(), "/" + folder);
     tar.finish();
   };
 }
 
 TarRecipe slice_tar(const WorkTree& tree, std::vector<std::string> paths) {
-  return [app = tree.app(), ids = tree.ids(), paths = std::move(paths)](Sink& sink, std::stop_token stop) {
-    TreeTar tar(sink, ids, std::move(stop));
+  return [tree, app = tree.app(), paths = std::move(paths)](Sink& sink, std::stop_token stop) {
+    TreeTar tar(sink, tree, std::move(stop));
     const Fd parent = open_file(app.parent_path(), O_RDONLY | O_DIRECTORY);
     Fd folder;
     fs::path opened = "?";

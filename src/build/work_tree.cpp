@@ -185,6 +185,30 @@ std::size_t WorkTree::stage(const fs::path& source, std::stop_token stop) const 
   return stager.files();
 }
 
+void WorkTree::open_up() const {
+  if (is_root()) return;
+  const auto make_readable = [&](const auto& self, int parent, const std::string& name, const fs::path& path) -> void {
+    struct stat info;
+    if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw system_error(errno, path.string());
+    if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)) return;
+    const mode_t mode = info.st_mode & permission_bits, needed = S_ISDIR(info.st_mode) ? 0500 : 0400;
+    if ((mode & needed) != needed && ::fchmodat(parent, name.c_str(), mode | needed, 0) == 0)
+      m_modes->try_emplace({info.st_dev, info.st_ino}, mode);
+    if (!S_ISDIR(info.st_mode)) return;
+    const Fd folder(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder) throw system_error(errno, path.string(), ExitCode::export_image);
+    for (const FolderEntry& entry : list_folder(fmt::format("/proc/self/fd/{}", folder.get())))
+      if (entry.type == DT_DIR || entry.type == DT_REG) self(self, folder.get(), entry.name, path / entry.name);
+  };
+  const Fd root = open_file(m_root, O_RDONLY | O_DIRECTORY);
+  for (const fs::path& path : {layers(), app()}) make_readable(make_readable, root.get(), path.filename(), path);
+}
+
+mode_t WorkTree::original_mode(const struct stat& info) const {
+  const auto found = m_modes->find({info.st_dev, info.st_ino});
+  return found == m_modes->end() ? info.st_mode & permission_bits : found->second;
+}
+
 void WorkTree::write_platform_env(const cnb::EnvFiles& env) const {
   for (const auto& [name, value] : env) write_file(platform() / "env" / name, value);
 }

@@ -1,6 +1,8 @@
 // The folders of one build on this machine, as buildpacks see them: /layers, /workspace, /platform, /tmp.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -47,12 +49,19 @@ class WorkTree {
   // Throws Error(configuration) when it cannot be read, Error(disk), Error(interrupted).
   std::size_t stage(const fs::path& source, std::stop_token stop) const;
 
+  // An ordinary user cannot read what buildpacks left without a mode for it: makes layers and application readable.
+  // original_mode() keeps what it was, for the tars. No process of a buildpack may be left.
+  void open_up() const;
+  mode_t original_mode(const struct stat& info) const;
+
   // Writes <platform>/env.
   void write_platform_env(const cnb::EnvFiles& env) const;
 
  private:
   fs::path m_root;
   Ids m_ids;
+  std::shared_ptr<std::map<std::pair<dev_t, ino_t>, mode_t>> m_modes =
+      std::make_shared<std::map<std::pair<dev_t, ino_t>, mode_t>>();
 };
 
 }  // namespace cib::build
