@@ -9,6 +9,7 @@
 
 #include "base/beneath.hpp"
 #include "base/error.hpp"
+#include "base/suggest.hpp"
 #include "oci/compression.hpp"
 #include "store/extract.hpp"
 
@@ -89,10 +90,14 @@ cnb::GroupElement from_builder(const std::string& locator, const cnb::Builder& b
     id.erase(at);
   }
   const auto known = builder.buildpacks.find(id);
-  if (known == builder.buildpacks.end())
-    throw Error(ExitCode::configuration, fmt::format("--buildpack {}: the builder has no such buildpack", locator))
+  if (known == builder.buildpacks.end()) {
+    std::vector<std::string_view> ids;
+    for (const auto& [other, versions] : builder.buildpacks) ids.push_back(other);
+    throw Error(ExitCode::configuration,
+                fmt::format("--buildpack {}: the builder has no such buildpack{}", locator, did_you_mean(id, ids)))
         .why("it is neither a folder nor an archive here, nor an id in the builder")
         .next("name a folder with buildpack.toml, an archive of one, or an id of the builder");
+  }
   std::string versions;
   for (const auto& [name, description] : known->second) versions += (versions.empty() ? "" : ", ") + name;
   if (version.empty() && known->second.size() > 1)

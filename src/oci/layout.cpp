@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.hpp"
@@ -64,6 +65,12 @@ Index read_index(const fs::path& folder) {
         .why(!fs::exists(folder) ? "the folder does not exist"
                                  : fmt::format("it has no {}", version ? "index.json" : "oci-layout"))
         .next("name a folder that has oci-layout, index.json and blobs");
+  const std::string layout = read_all(*version, 4096);
+  const auto json = nlohmann::json::parse(layout, nullptr, false);
+  if (!json.is_object() || json.value("imageLayoutVersion", nlohmann::json()) != "1.0.0")
+    throw Error(ExitCode::configuration, fmt::format("{} is not of version 1.0.0", (folder / "oci-layout").string()))
+        .why("another layout version may mean other things")
+        .next("make or copy the layout again");
   try {
     return parse_index(read_all(*text, largest_document));
   } catch (Error& error) {

@@ -157,6 +157,8 @@ void LayerStore::unpack(const oci::Layer& layer, std::string_view image, const P
     partial.move_to(folder);
   } catch (Error& error) {
     if (error.category() != Category::cancelled) error.within(name);
+    if (error.code() == ExitCode::disk && error.why().empty())
+      error.why(fmt::format("it is unpacked into the store, {}", m_store.root().string()));
     throw;
   }
 }
