@@ -11,7 +11,6 @@ import pathlib
 import shutil
 import signal
 import socket
-import subprocess
 import tarfile
 import urllib.request
 
@@ -221,8 +220,8 @@ class Layout:
         return json.loads(self.blob(digest).read_bytes())
 
     def layer(self, number):
-        data = gzip.decompress(self.blob(self.manifest["layers"][number]["digest"]).read_bytes())
-        return tarfile.open(fileobj=io.BytesIO(data))
+        with gzip.open(self.blob(self.manifest["layers"][number]["digest"])) as stream:
+            return tarfile.open(fileobj=io.BytesIO(stream.read()))
 
 
 @pytest.fixture(scope="session")
