@@ -160,8 +160,8 @@ cnb::EnvFiles read_root_env(const store::Rootfs& root, const std::string& folder
 }
 
 std::string home_of(const store::Rootfs& root, uid_t uid) {
-  const auto passwd = read_root_file(root, "/etc/passwd");
-  std::string_view rest = passwd ? *passwd : "";
+  const std::string passwd = read_root_file(root, "/etc/passwd").value_or("");
+  std::string_view rest = passwd;
   while (!rest.empty()) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
