@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 namespace cib {
@@ -102,6 +103,12 @@ Error system_error(int error_number, std::string_view what, ExitCode otherwise) 
   Error error(code, fmt::format("{}: {}", what, std::strerror(error_number)));
   if (!next.empty()) error.next(std::move(next));
   return error;
+}
+
+Error error_of(const std::exception& exception) {
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&exception))
+    return system_error(file->code().value(), file->path1().empty() ? file->what() : file->path1().string());
+  return Error(ExitCode::bug, exception.what());
 }
 
 }  // namespace cib

@@ -70,4 +70,7 @@ class Error : public std::exception {
 // ExitCode::disk; EACCES and EPERM become ExitCode::permission; everything else is `otherwise`.
 Error system_error(int error_number, std::string_view what, ExitCode otherwise = ExitCode::bug);
 
+// What another exception than Error means: one of std::filesystem as system_error says, any other is a bug of ours.
+Error error_of(const std::exception& exception);
+
 }  // namespace cib

@@ -55,7 +55,7 @@ auto capture(Body&& body) -> std::expected<decltype(body()), Error> {
   } catch (const std::bad_alloc&) {
     return std::unexpected(Error(ExitCode::unavailable, "out of memory").next("give the job more memory, or use fewer --jobs"));
   } catch (const std::exception& error) {
-    return std::unexpected(Error(ExitCode::bug, error.what()));
+    return std::unexpected(error_of(error));
   }
 }
 

@@ -80,7 +80,7 @@ class BuildCommand {
     request.store = &m_store;
 
     const sandbox::Probe probe = sandbox::probe(m_helper, forced(m_options.isolation), m_scratch.path());
-    m_events.on(event::Detail{probe.reason});
+    m_events.on(event::Detail{"isolation: " + probe.reason});
     const RootfsDecision rootfs = decide_rootfs(m_options.rootfs, probe.rung);
     request.rootfs = rootfs.kind;
     request.rootfs_reason = rootfs.reason;
@@ -89,8 +89,13 @@ class BuildCommand {
     const fs::path cache = m_options.cache_dir.value_or(default_cache(m_store, m_options.outputs.front()));
     request.cache = build::open_cache_folder(cache, m_options.clear_cache, m_stop);
     m_events.on(event::Decision{"cache", cache.string(), m_options.clear_cache ? "emptied" : ""});
-    for (const oci::Reference& output : m_options.outputs)
+    for (const oci::Reference& output : m_options.outputs) {
+      if (lies_within(output, m_options.path))
+        m_events.on(event::Warning{
+            fmt::format("{} lies in the application's folder: what is there becomes part of the image", output.text),
+            "name a place outside of it with --output"});
       request.targets.push_back(open_target(output, m_options.tags.empty() ? default_tag() : m_options.tags.front()));
+    }
     return build::run_build(std::move(request), m_events, m_stop);
   }
 

@@ -41,8 +41,8 @@ std::shared_ptr<CLI::App> build_parser(BuildFlags& flags) {
                   "the builder: an OCI layout oci:DIR, an archive docker-archive:FILE, or \"embedded\" (default)")
       ->type_name("IMAGE")->group("Builder");
   app->add_option("-b,--buildpack", flags.buildpacks,
-                  "a buildpack to use instead of the builder's order; several with commas, or repeated: id, id@version "
-                  "or a folder")
+                  "a buildpack to use instead of the builder's order; several with commas, or repeated: id, id@version, "
+                  "a folder or an archive of one")
       ->type_name("NAME[,NAME]")->group("Builder");
   app->add_option("--run-image", flags.run_image, "the image to put the layers on (default: the builder's)")
       ->type_name("IMAGE")->group("Builder");

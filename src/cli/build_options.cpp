@@ -47,7 +47,7 @@ std::optional<std::string> host_variable(const std::string& name) {
 
 cnb::EnvFiles read_env_file(const std::string& file) {
   const std::optional<std::string> text = is_folder(file) ? std::nullopt : read_file_if_exists(file, 1u << 20);
-  if (!text) throw usage(fmt::format("--env-file: no such file: {}", file));
+  if (!text) throw usage(fmt::format("--env-file: no such file: {}", file)).next("name a file with a NAME=VALUE a line");
   return cnb::parse_env_file(*text, file, host_variable);
 }
 
@@ -76,7 +76,8 @@ oci::Reference output_of(const std::string& text) {
   };
   if (colon == std::string::npos) throw wrong(fmt::format("\"{}\" does not say what kind of image to make", text));
   if (std::find(std::begin(kinds), std::end(kinds), kind) == std::end(kinds))
-    throw wrong(fmt::format("no such kind of image: \"{}\"{}", kind, did_you_mean(kind, kinds)));
+    throw usage(fmt::format("--output: no such kind of image: \"{}\"{}", kind, did_you_mean(kind, kinds)))
+        .next("write oci:DIR or docker-archive:FILE; skopeo copy brings either into a registry");
   if (colon + 1 == text.size() || text[colon + 1] == ':') throw wrong(fmt::format("\"{}\" names no path", text));
   oci::Reference reference = oci::parse_reference(text);
   if (reference.kind == oci::Reference::Kind::archive && is_folder(reference.path))
@@ -84,6 +85,36 @@ oci::Reference output_of(const std::string& text) {
   if (reference.kind == oci::Reference::Kind::layout && fs::exists(reference.path) && !is_folder(reference.path))
     throw wrong(fmt::format("{} is a file, an OCI layout is a folder", reference.path.string()));
   return reference;
+}
+
+// What `docker load` takes: parts of small letters and digits with . _ - between them, a registry's address in front,
+// a tag behind. Not every detail of Docker's grammar, but what people mistype: capitals, blanks, a digest.
+void check_tag(const std::string& text) {
+  const std::size_t slash = text.rfind('/');
+  const std::size_t colon = text.find(':', slash == text.npos ? 0 : slash);
+  const std::string_view name = std::string_view(text).substr(0, colon);
+  const std::string_view tag = colon == text.npos ? "latest" : std::string_view(text).substr(colon + 1);
+  // The first part may be a host, in which capitals and a port are fine.
+  const std::size_t first = name.find('/');
+  const bool host = first != name.npos && name.substr(0, first).find_first_of(".:") != name.npos;
+  constexpr std::string_view small = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const auto is = [](std::string_view part, std::string_view ends, std::string_view inner) {
+    const auto in = [&](char c) { return ends.find(c) != ends.npos || inner.find(c) != inner.npos; };
+    return !part.empty() && std::all_of(part.begin(), part.end(), in) && ends.find(part.front()) != ends.npos;
+  };
+  bool good = is(tag, fmt::format("{}{}_", small, capitals), ".-") && tag.size() <= 128;
+  std::string_view rest = host ? name.substr(first + 1) : name;
+  for (bool more = true; more && good;) {
+    const std::size_t end = rest.find('/');
+    const std::string_view part = rest.substr(0, end);
+    good = is(part, small, "._-") && small.find(part.back()) != small.npos;
+    more = end != rest.npos;
+    if (more) rest.remove_prefix(end + 1);
+  }
+  if (!good)
+    throw usage(fmt::format("--tag: \"{}\" is no name of an image", text))
+        .next("write NAME:TAG as docker does: demo/app:1.2, the name in small letters");
 }
 
 std::vector<oci::Reference> outputs_of(const std::vector<std::string>& texts) {
@@ -210,6 +241,9 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
   parse(*build_parser(raw), arguments);
   BuildOptions options;
 
+  if (!is_folder(raw.path) && fs::exists(raw.path))
+    throw usage(fmt::format("--path: {} is a file, not a folder", raw.path))
+        .next("name the folder that holds the source code");
   if (!is_folder(raw.path))
     throw usage(fmt::format("--path: no such folder: {}", raw.path)).next("name the folder that holds the source code");
   options.path = raw.path;
@@ -233,6 +267,7 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
   options.run_image = raw.run_image;
 
   options.outputs = outputs_of(raw.outputs);
+  for (const std::string& tag : raw.tags) check_tag(tag);
   options.tags = raw.tags;
   const bool archive = std::any_of(options.outputs.begin(), options.outputs.end(), [](const oci::Reference& output) {
     return output.kind == oci::Reference::Kind::archive;
@@ -248,6 +283,10 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
   options.report_file = raw.report;
   if (!raw.report.empty() && (is_folder(raw.report) || !is_folder(folder_of(raw.report))))
     throw usage(fmt::format("--report: {} cannot be a file", raw.report)).next("name a file in a folder that exists");
+
+  // Found out now, not after the build.
+  if (!raw.report.empty() && ::access(folder_of(raw.report).c_str(), W_OK | X_OK) != 0)
+    throw system_error(errno, fmt::format("build: --report: {}", folder_of(raw.report).string()));
 
   if (!raw.cache_dir.empty()) {
     if (fs::exists(raw.cache_dir) && !is_folder(raw.cache_dir))
@@ -275,7 +314,12 @@ BuildOptions parse_build_options(const std::vector<std::string>& arguments) {
         .next("leave it out to use every CPU");
   options.jobs = *jobs;
   if (!raw.ca_file.empty()) {
-    if (!fs::is_regular_file(raw.ca_file)) throw usage(fmt::format("--ca-file: no such file: {}", raw.ca_file));
+    const auto pem = is_folder(raw.ca_file) ? std::nullopt : read_file_if_exists(raw.ca_file, 64u << 20);
+    if (!pem)
+      throw usage(fmt::format("--ca-file: no such file: {}", raw.ca_file)).next("name a file of certificates in PEM form");
+    if (pem->find("-----BEGIN ") == std::string::npos)
+      throw usage(fmt::format("--ca-file: {} holds no certificate in PEM form", raw.ca_file))
+          .next("name a file with lines -----BEGIN CERTIFICATE-----");
     options.ca_file = fs::absolute(raw.ca_file);
   }
   options.no_host_ca = raw.no_host_ca;

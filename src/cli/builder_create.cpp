@@ -90,7 +90,8 @@ unsigned jobs_of(const std::string& text) {
   unsigned jobs = 0;
   if (text.find_first_not_of("0123456789") == text.npos && text.size() <= 4) jobs = static_cast<unsigned>(std::stoul(text));
   if (jobs < 1 || jobs > 1024)
-    throw Error(ExitCode::usage, fmt::format("--jobs: \"{}\" is no number from 1 to 1024", text));
+    throw Error(ExitCode::usage, fmt::format("--jobs: \"{}\" is not a number from 1 to 1024", text))
+        .next("leave it out to use every CPU");
   return jobs;
 }
 
@@ -106,7 +107,8 @@ int builder_create(const std::vector<std::string>& arguments) {
   const auto parser = make_parser(flags);
   parse(*parser, arguments);
   if (!flags.output.empty() && !flags.positional.empty() && flags.output != flags.positional)
-    throw Error(ExitCode::usage, fmt::format("two outputs: {} and {}", flags.positional, flags.output));
+    throw Error(ExitCode::usage, fmt::format("two outputs: {} and {}", flags.positional, flags.output))
+        .next("name one of them");
   if (flags.output.empty()) flags.output = flags.positional;
   if (flags.output.empty())
     throw Error(ExitCode::usage, "builder create: nothing says where the builder goes").next("add --output oci:FOLDER");
@@ -115,12 +117,18 @@ int builder_create(const std::vector<std::string>& arguments) {
   if (!flags.run_output.empty()) run_output = output_reference("--run-output", flags.run_output);
 
   build::CreateBuilder request;
-  request.definition = cnb::parse_builder_toml(read_file(flags.config), flags.config);
+  const std::optional<std::string> text =
+      fs::is_directory(flags.config) ? std::nullopt : read_file_if_exists(flags.config);
+  if (!text)
+    throw Error(ExitCode::configuration, fmt::format("builder create: --config: no such file: {}", flags.config))
+        .next("name the builder's definition; docs/builder-create.md shows one");
+  request.definition = cnb::parse_builder_toml(*text, flags.config);
   request.folder = fs::absolute(flags.config).parent_path();
   request.jobs = jobs_of(flags.jobs);
   if (!request.definition.run_debian && run_output)
     throw Error(ExitCode::usage, "--run-output: the definition describes no run image")
-        .why(fmt::format("{} has no table [run.debian]", flags.config));
+        .why(fmt::format("{} has no table [run.debian]", flags.config))
+        .next("leave --run-output out, or describe a run image");
   if (request.definition.run_debian && !run_output) run_output = beside(output);
 
   Signals signals;

@@ -163,7 +163,7 @@ int main_of(std::span<const Command> table, const Arguments& arguments) {
   } catch (const std::bad_alloc&) {
     return fail(Error(ExitCode::unavailable, "out of memory").next("give the job more memory, or use fewer --jobs"));
   } catch (const std::exception& error) {
-    return fail(Error(ExitCode::bug, error.what()));
+    return fail(error_of(error));
   }
 }
 

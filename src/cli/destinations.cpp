@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "oci/archive.hpp"
 #include "oci/layout.hpp"
@@ -65,6 +67,12 @@ fs::path default_cache(const store::Store& store, const oci::Reference& output) 
   // Absolute first: a relative path is canonical only once it exists, and the key must not change then.
   const std::string path = fs::weakly_canonical(fs::absolute(output.path)).string();
   return store.caches() / fmt::format("{}-{}", last_name(output.path), key_of(path + ":" + output.tag));
+}
+
+bool lies_within(const oci::Reference& output, const fs::path& app) {
+  const fs::path folder = fs::canonical(app);
+  const fs::path place = fs::weakly_canonical(fs::absolute(output.path));
+  return std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first == folder.end();
 }
 
 RootfsDecision decide_rootfs(RootfsChoice choice, const sandbox::Rung& rung) {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/error.hpp"
+#include "base/suggest.hpp"
 #include "base/tasks.hpp"
 #include "cli/build_options.hpp"
 #include "cli/commands.hpp"
@@ -125,7 +126,25 @@ std::string program_path(const std::string& name, const oci::ImageConfig& config
     const auto place = root.locate(candidate);
     if (place && fs::is_regular_file(fs::symlink_status(*place))) return candidate;
   }
-  throw Error(ExitCode::launch, fmt::format("{} cannot be started", name)).why("no folder of the image's PATH has it");
+  throw Error(ExitCode::launch, fmt::format("{} cannot be started", name))
+      .why("no folder of the image's PATH has it")
+      .next("write its absolute path, or --entrypoint /cnb/lifecycle/launcher -- COMMAND for one of the buildpacks");
+}
+
+// The types of processes that the image's buildpacks declared, in order.
+std::vector<std::string> process_types(const store::Rootfs& root) {
+  std::vector<std::string> types;
+  const auto folder = root.locate("/cnb/process");
+  if (folder && fs::is_directory(fs::symlink_status(*folder)))
+    for (const auto& entry : fs::directory_iterator(*folder)) types.push_back(entry.path().filename().string());
+  std::ranges::sort(types);
+  return types;
+}
+
+// What could be started instead, as the next step of an error.
+std::string startable(const std::vector<std::string>& types) {
+  if (types.empty()) return "its buildpacks declared no process: write a command after --";
+  return fmt::format("name one with --process: {}", fmt::join(types, ", "));
 }
 
 sandbox::Process process_of(const RunFlags& flags, const oci::ImageConfig& config, const User& user,
@@ -135,8 +154,17 @@ sandbox::Process process_of(const RunFlags& flags, const oci::ImageConfig& confi
   if (!flags.process.empty()) process.argv = {"/cnb/process/" + flags.process};
   if (!flags.entrypoint.empty()) process.argv = {flags.entrypoint};
   const bool own = flags.process.empty() && flags.entrypoint.empty();
+  if (!flags.process.empty() && !root.locate(process.argv[0])) {
+    const std::vector<std::string> types = process_types(root);
+    const std::vector<std::string_view> candidates(types.begin(), types.end());
+    throw Error(ExitCode::launch, fmt::format("{} has no process \"{}\"{}", flags.image, flags.process,
+                                              did_you_mean(flags.process, candidates)))
+        .next(startable(types));
+  }
   const auto& arguments = flags.arguments.empty() && own ? config.cmd : flags.arguments;
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
+  if (own && process.argv == std::vector<std::string>{"/cnb/lifecycle/launcher"})
+    throw Error(ExitCode::launch, fmt::format("{} has no default process", flags.image)).next(startable(process_types(root)));
   if (process.argv.empty())
     throw Error(ExitCode::configuration, fmt::format("{} does not say what to start", flags.image))
         .next("name a process with --process, or a command after --");
@@ -145,7 +173,8 @@ sandbox::Process process_of(const RunFlags& flags, const oci::ImageConfig& confi
   for (const std::string& variable : flags.env) {
     const std::size_t equals = variable.find('=');
     if (equals == variable.npos || equals == 0)
-      throw Error(ExitCode::usage, fmt::format("--env: \"{}\" is not NAME=VALUE", variable));
+      throw Error(ExitCode::usage, fmt::format("run: --env: \"{}\" is not NAME=VALUE", variable))
+          .next("write the name and the value, as in --env PORT=8000");
     with.set_variable(variable.substr(0, equals), variable.substr(equals + 1));
   }
   process.argv[0] = program_path(process.argv[0], with, root);
@@ -182,7 +211,9 @@ int run_process(const RunFlags& flags, sandbox::Helper& helper, std::stop_token 
   FdSink output(STDOUT_FILENO, "standard output");
   const sandbox::Exit end = sandbox->run(process, [&](std::string_view text) { output.write(as_bytes(text)); }, stop);
   if (!end.started)
-    throw Error(ExitCode::launch, fmt::format("{} cannot be started", process.argv[0])).why(end.error);
+    throw Error(ExitCode::launch, fmt::format("{} cannot be started", process.argv[0]))
+        .why(end.error)
+        .next("name a program of the image with --entrypoint, or a process with --process");
   return end.signal ? 128 + end.signal : end.code;
 }
 
@@ -201,6 +232,8 @@ int run(const std::vector<std::string>& arguments) {
   if (mark != arguments.end()) flags.arguments.insert(flags.arguments.end(), mark + 1, arguments.end());
   if (flags.image.empty())
     throw Error(ExitCode::usage, "run: nothing says which image").next("ci-image-builder run oci:FOLDER");
+  if (!flags.process.empty() && !flags.entrypoint.empty())
+    throw Error(ExitCode::usage, "run: --process and --entrypoint contradict each other").next("give one of them");
   const auto helper = sandbox::Helper::start();
   Signals signals;
   auto outcome = capture([&] { return run_process(flags, *helper, signals.token()); });

@@ -19,7 +19,7 @@ using nlohmann::json;
 Error no_builder(std::string_view name, std::string_view label) {
   return Error(ExitCode::configuration, fmt::format("{} is not a builder", name))
       .why(fmt::format("the image has no label {}", label))
-      .next("name a builder image, such as paketobuildpacks/builder-jammy-full, or make one with `builder create`");
+      .next("name a builder, not an application or a run image, or make one with `builder create`");
 }
 
 std::uint32_t required_id(const oci::ImageConfig& config, std::string_view variable, std::string_view name) {

@@ -110,6 +110,16 @@ def test_run_gives_the_exit_code_and_the_output_of_the_process(shop):
     assert (result.exit, result.stdout) == (5, "7 in /workspace as 1002\n"), result
 
 
+def test_run_says_which_processes_there_are(shop):
+    shop.build()
+    result = finish(shop.start("--process", "wroker"), 60)
+    assert result.exit == 82, result
+    assert 'has no process "wroker" (did you mean "worker"?)' in result.stderr, result
+    assert "next: name one with --process: " in result.stderr and "web" in result.stderr, result
+    result = finish(shop.start("--process", "web", "--entrypoint", "sh"), 60)
+    assert result.exit == 2 and "contradict each other" in result.stderr, result
+
+
 def test_unchanged_requirements_are_reused_without_looking(shop):
     first, _, _ = shop.build()
     second, log, report = shop.build()

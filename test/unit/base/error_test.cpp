@@ -3,8 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <stdexcept>
 
 using namespace cib;
+
+TEST(Error, what_the_file_system_library_throws_is_no_bug_of_ours) {
+  const std::filesystem::filesystem_error denied("status", "/some/place", std::make_error_code(std::errc::permission_denied));
+  EXPECT_EQ(error_of(denied).code(), ExitCode::permission);
+  EXPECT_EQ(error_of(denied).message(), "/some/place: Permission denied");
+  EXPECT_EQ(error_of(std::logic_error("x")).code(), ExitCode::bug);
+}
 
 TEST(Error, a_full_disk_has_its_own_exit_code) {
   EXPECT_EQ(system_error(ENOSPC, "x").code(), ExitCode::disk);

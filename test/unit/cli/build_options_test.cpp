@@ -71,7 +71,7 @@ TEST_F(BuildOptionsOf, nothing_are_the_defaults) {
 
 TEST_F(BuildOptionsOf, every_flag_arrives) {
   const std::string dir = folder.path().string();
-  const fs::path ca = file("ca.pem", "x");
+  const fs::path ca = file("ca.pem", "-----BEGIN CERTIFICATE-----");
   const BuildOptions options = parsed(
       {"--path", dir, "--builder", "oci:b", "--run-image=oci:run", "--default-process", "web", "--network", "none",
        "--rootfs", "flat", "--isolation", "rootless", "--jobs", "3", "--ca-file", ca.string(), "--no-host-ca",
@@ -184,6 +184,24 @@ TEST_F(BuildOptionsOf, outputs_say_what_they_are) {
   EXPECT_EQ(parse_build_options({"-o", "oci:x:tag"}).outputs[0].tag, "tag");
 }
 
+TEST_F(BuildOptionsOf, an_output_in_a_registry_is_refused_with_what_to_do) {
+  try {
+    parse_build_options({"-o", "registry.example:5000/app:1"});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::usage);
+    EXPECT_THAT(error.next(), HasSubstr("skopeo copy"));
+  }
+}
+
+TEST_F(BuildOptionsOf, tags_are_names_that_docker_load_takes) {
+  for (const std::string good : {"demo", "demo/app:1.2", "localhost:5000/a/b:Tag_1", "REG.example/a", "a__b.c-d:x"})
+    EXPECT_EQ(parse_build_options({"-o", "docker-archive:a.tar", "-t", good}).tags[0], good);
+  for (const std::string wrong : {"Demo", "de mo", "demo:", ":1", "a//b", "/a", "a/", "-a", "a-", "demo:1:2", "demo@sha256:0",
+                                  "demo:-1", "demo:a b"})
+    EXPECT_EQ(refused({"-o", "docker-archive:a.tar", "-t", wrong}), "build: --tag: \"" + wrong + "\" is no name of an image");
+}
+
 TEST_F(BuildOptionsOf, creation_time_is_a_number_now_or_the_epoch_of_the_environment) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   EXPECT_GE(parsed({"--creation-time", "now"}).creation_time, now);
@@ -240,6 +258,10 @@ TEST_F(BuildOptionsOf, what_cannot_work_is_refused_early) {
   EXPECT_EQ(refused({"--report", "/nonexistent/r.json"}), "build: --report: /nonexistent/r.json cannot be a file");
   EXPECT_EQ(refused({"--store", file("f", "").string()}), "build: --store: " + (folder.path() / "f").string() + " is no folder");
   EXPECT_EQ(refused({"--cache-dir", file("f", "").string()}), "build: --cache-dir: " + (folder.path() / "f").string() + " is no folder");
+  const fs::path plain = file("plain", "no certificate");
+  EXPECT_EQ(refused({"--ca-file", plain.string()}),
+            "build: --ca-file: " + plain.string() + " holds no certificate in PEM form");
+  EXPECT_EQ(refused({"-p", plain.string()}), "build: --path: " + plain.string() + " is a file, not a folder");
   EXPECT_EQ(refused({"-q", "-v"}), "build: --quiet and --verbose contradict each other");
 }
 

@@ -38,6 +38,17 @@ TEST(DefaultOutput, is_told_by_the_application_s_folder) {
   EXPECT_EQ(a.path, default_output(store, temp.path() / "b/../a/app/").path);
 }
 
+TEST(LiesWithin, an_output_below_the_application_whether_it_exists_or_not) {
+  TempFolder temp;
+  const fs::path app = temp.path() / "app";
+  make_folders(app);
+  const auto within = [&](const std::string& path) { return lies_within(oci::parse_reference("oci:" + path), app); };
+  EXPECT_TRUE(within((app / "image").string()));
+  EXPECT_TRUE(within((app / "a" / ".." / "image").string()));
+  EXPECT_FALSE(within((app / ".." / "image").string()));
+  EXPECT_FALSE(within((temp.path() / "app-image").string()));
+}
+
 TEST(OpenImage, a_registry_s_name_is_refused_with_what_to_do) {
   TempFolder temp;
   try {
