@@ -79,7 +79,7 @@ class Build {
     const std::size_t count = fetched.layers.size(), all = m_request.builder->layers().size();
     m_root = store::make_rootfs(m_request.rootfs, std::move(fetched.layers), m_folder);
     m_tree.emplace(m_folder.path() / "tree", Ids{m_builder.uid, m_builder.gid});
-    m_tree->stage(m_request.app, m_stop);
+    m_tree->stage(m_request.app, m_request.leave_out, m_stop);
     m_events.on(event::Decision{"rootfs", std::string(m_root->kind()), m_request.rootfs_reason});
     return fmt::format("{} of {} builder layers needed, {}", count, all,
                        fetched.unpacked ? plural(fetched.unpacked, "layer") + " unpacked" : "all unpacked before");

@@ -22,6 +22,7 @@ namespace cib::build {
 
 struct BuildRequest {
   fs::path app;  // the application's folder; only read
+  std::vector<fs::path> leave_out;  // absolute paths in it that builds make: outputs, cache, store
 
   std::shared_ptr<const oci::Image> builder;
   std::shared_ptr<const oci::Image> run_image;

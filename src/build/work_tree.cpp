@@ -51,7 +51,8 @@ void copy_contents(int from, int to, const fs::path& name) {
 
 class Stager {
  public:
-  Stager(Ids ids, std::stop_token stop) : m_ids(ids), m_stop(std::move(stop)) {}
+  Stager(Ids ids, const std::vector<fs::path>& leave_out, std::stop_token stop)
+      : m_ids(ids), m_leave_out(leave_out), m_stop(std::move(stop)) {}
 
   std::size_t files() const { return m_files; }
 
@@ -60,6 +61,7 @@ class Stager {
     throw_if_stopped(m_stop);
     for (const FolderEntry& entry : list_folder(fmt::format("/proc/self/fd/{}", from))) {
       const fs::path path = name / entry.name;
+      if (is_left_out(path)) continue;
       switch (entry.type) {
         case DT_DIR: sub_folder(from, to, entry.name, path); break;
         case DT_REG: file(from, to, entry.name, path); break;
@@ -71,7 +73,14 @@ class Stager {
   }
 
  private:
-
+  // Half made outputs are called ".NAME.partial-…" beside their final place (oci/partial).
+  bool is_left_out(const fs::path& path) const {
+    for (const fs::path& place : m_leave_out)
+      if (path == place || (path.parent_path() == place.parent_path() &&
+                            path.filename().string().starts_with("." + place.filename().string() + ".partial-")))
+        return true;
+    return false;
+  }
 
   static Fd open_at(int folder, const std::string& name, int flags, const fs::path& path, mode_t mode = 0) {
     Fd fd(::openat(folder, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode));
@@ -139,6 +148,7 @@ class Stager {
   }
 
   Ids m_ids;
+  const std::vector<fs::path>& m_leave_out;
   std::stop_token m_stop;
   std::size_t m_files = 0;
   std::map<std::pair<dev_t, ino_t>, std::size_t> m_linked;
@@ -177,11 +187,11 @@ void WorkTree::write(const fs::path& path, std::string_view text, mode_t mode) c
   if (::fchmod(fd.get(), mode) != 0) throw system_error(errno, path.string());
 }
 
-std::size_t WorkTree::stage(const fs::path& source, std::stop_token stop) const {
+std::size_t WorkTree::stage(const fs::path& source, const std::vector<fs::path>& leave_out, std::stop_token stop) const {
   const Fd from = open_file(source, O_RDONLY | O_DIRECTORY);
   const Fd to = open_file(app(), O_RDONLY | O_DIRECTORY);
-  Stager stager(m_ids, std::move(stop));
-  stager.folder(from.get(), to.get(), source);
+  Stager stager(m_ids, leave_out, std::move(stop));
+  stager.folder(from.get(), to.get(), fs::canonical(source));
   return stager.files();
 }
 

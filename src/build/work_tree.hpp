@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.hpp"
 #include "cnb/environment.hpp"
@@ -46,8 +47,10 @@ class WorkTree {
 
   // Copies the application: folders, files with their modes and times, links as they are (hard links among files
   // kept), sockets left out. The root folder gets 0755. The source is only read. Returns the number of files.
-  // Throws Error(configuration) when it cannot be read, Error(disk), Error(interrupted).
-  std::size_t stage(const fs::path& source, std::stop_token stop) const;
+  // `leave_out`: absolute paths that this build (or an earlier one) makes; they and their half made beginnings are no
+  // part of the application, even where they lie in its folder. Throws Error(configuration) when it cannot be read,
+  // Error(disk), Error(interrupted).
+  std::size_t stage(const fs::path& source, const std::vector<fs::path>& leave_out, std::stop_token stop) const;
 
   // An ordinary user cannot read what buildpacks left without a mode for it: makes layers and application readable.
   // original_mode() keeps what it was, for the tars. No process of a buildpack may be left.

@@ -89,11 +89,12 @@ class BuildCommand {
     const fs::path cache = m_options.cache_dir.value_or(default_cache(m_store, m_options.outputs.front()));
     request.cache = build::open_cache_folder(cache, m_options.clear_cache, m_stop);
     m_events.on(event::Decision{"cache", cache.string(), m_options.clear_cache ? "emptied" : ""});
+    for (const fs::path& made : {cache, m_store.root(), m_options.report_file, m_options.report_folder})
+      if (!made.empty()) request.leave_out.push_back(place_of(made));
     for (const oci::Reference& output : m_options.outputs) {
       if (lies_within(output, m_options.path))
-        m_events.on(event::Warning{
-            fmt::format("{} lies in the application's folder: what is there becomes part of the image", output.text),
-            "name a place outside of it with --output"});
+        m_events.on(event::Decision{"left out", output.text, "an output of builds is no part of the application"});
+      request.leave_out.push_back(place_of(output.path));
       request.targets.push_back(open_target(output, m_options.tags.empty() ? default_tag() : m_options.tags.front()));
     }
     return build::run_build(std::move(request), m_events, m_stop);

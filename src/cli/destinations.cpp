@@ -69,6 +69,11 @@ fs::path default_cache(const store::Store& store, const oci::Reference& output) 
   return store.caches() / fmt::format("{}-{}", last_name(output.path), key_of(path + ":" + output.tag));
 }
 
+fs::path place_of(const fs::path& path) {
+  const fs::path place = fs::weakly_canonical(fs::absolute(path));
+  return place.filename().empty() ? place.parent_path() : place;
+}
+
 bool lies_within(const oci::Reference& output, const fs::path& app) {
   const fs::path folder = fs::canonical(app);
   const fs::path place = fs::weakly_canonical(fs::absolute(output.path));

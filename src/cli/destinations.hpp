@@ -41,7 +41,10 @@ struct RootfsDecision {
 // Throws Error(configuration) for a forced kind that does not work here.
 RootfsDecision decide_rootfs(RootfsChoice choice, const sandbox::Rung& rung);
 
-// Whether the output lies below the application's folder, so that the next build would take it for part of the application.
+// Where a path leads, whether it exists or not: absolute, without links and dots.
+fs::path place_of(const fs::path& path);
+
+// Whether the output lies below the application's folder.
 bool lies_within(const oci::Reference& output, const fs::path& app);
 
 }  // namespace cib::cli

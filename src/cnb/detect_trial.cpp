@@ -15,7 +15,7 @@ namespace {
 constexpr int exit_pass = 0;
 constexpr int exit_fail = 100;
 // Each composite of one chain of groups is a level of recursion.
-constexpr std::size_t max_composites_in_group = 1000;
+constexpr std::size_t max_composites_in_group = 200;
 
 enum class Outcome { passed, failed, errored };
 

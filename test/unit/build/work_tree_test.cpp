@@ -29,7 +29,7 @@ TEST_F(Stage, files_keep_their_modes_and_the_root_gets_0755) {
   fs::permissions(app, fs::perms::owner_all);
   write_file(app / "secret", "s", 0600);
   write_file(app / "run", "r", 0755);
-  tree.stage(app, {});
+  tree.stage(app, {}, {});
   EXPECT_EQ(mode(tree.app()), 0755u);
   EXPECT_EQ(mode(tree.app() / "secret"), 0600u);
   EXPECT_EQ(mode(tree.app() / "run"), 0755u);
@@ -39,7 +39,7 @@ TEST_F(Stage, files_keep_their_modes_and_the_root_gets_0755) {
 TEST_F(Stage, links_stay_links_and_lead_nowhere_here) {
   fs::create_symlink("/etc/passwd", app / "link");
   fs::create_symlink("missing", app / "dangling");
-  tree.stage(app, {});
+  tree.stage(app, {}, {});
   EXPECT_EQ(fs::read_symlink(tree.app() / "link"), "/etc/passwd");
   EXPECT_EQ(fs::read_symlink(tree.app() / "dangling"), "missing");
 }
@@ -47,7 +47,7 @@ TEST_F(Stage, links_stay_links_and_lead_nowhere_here) {
 TEST_F(Stage, hard_links_are_kept_among_files) {
   write_file(app / "a", "one");
   fs::create_hard_link(app / "a", app / "b");
-  tree.stage(app, {});
+  tree.stage(app, {}, {});
   EXPECT_EQ(fs::hard_link_count(tree.app() / "b"), 2u);
 }
 
@@ -55,15 +55,27 @@ TEST_F(Stage, the_source_is_never_changed) {
   make_folders(app / "sub");
   write_file(app / "sub/file", "x", 0400);
   const auto before = fs::last_write_time(app / "sub");
-  tree.stage(app, {});
+  tree.stage(app, {}, {});
   EXPECT_EQ(fs::last_write_time(app / "sub"), before);
   EXPECT_EQ(mode(app / "sub/file"), 0400u);
+}
+
+TEST_F(Stage, outputs_in_the_application_s_folder_are_no_part_of_it) {
+  make_folders(app / "image/blobs");
+  make_folders(app / ".image.partial-abc");
+  make_folders(app / "sub/image");
+  write_file(app / "imagery", "stays");
+  tree.stage(app, {fs::canonical(app) / "image"}, {});
+  EXPECT_FALSE(fs::exists(tree.app() / "image"));
+  EXPECT_FALSE(fs::exists(tree.app() / ".image.partial-abc"));
+  EXPECT_TRUE(fs::exists(tree.app() / "imagery"));
+  EXPECT_TRUE(fs::exists(tree.app() / "sub/image"));
 }
 
 TEST_F(Stage, a_stop_request_ends_it) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_THROW(tree.stage(app, stop.get_token()), Error);
+  EXPECT_THROW(tree.stage(app, {}, stop.get_token()), Error);
 }
 
 TEST_F(Stage, a_folder_that_a_buildpack_replaced_by_a_link_is_refused) {
