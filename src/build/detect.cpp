@@ -57,7 +57,14 @@ cnb::DetectResult detect(const cnb::Order& order, RunEnvironment& run, const cnb
       run.tree().write(folders.back().place / "plan.toml", "", 0600);
     }
     std::vector<cnb::DetectRun> results(group.size());
-    for_each_index(jobs * 2, group.size(), [&](std::size_t i) { results[i] = run_one(*group[i], run, folders[i], stop); });
+    try {
+      for_each_index(jobs * 2, group.size(), [&](std::size_t i) { results[i] = run_one(*group[i], run, folders[i], stop); });
+    } catch (Error& error) {
+      if (error.category() != Category::cancelled) throw;
+      std::string names;
+      for (const cnb::Buildpack* buildpack : group) names += (names.empty() ? "" : ", ") + buildpack->full_name();
+      throw error.why(fmt::format("detection was looking at {}", names));
+    }
     for (const auto& folder : folders) remove_tree(folder.place);
     return results;
   };

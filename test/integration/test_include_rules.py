@@ -20,7 +20,8 @@ MAIN_FLOOR = 7
 # Rooms that see images, targets and sandboxes only as interfaces.
 ONLY_INTERFACES = ("cnb", "oci", "build")
 FORBIDDEN_THERE = ("registry", "aws")
-SANDBOX_INTERFACES = ("sandbox/sandbox.hpp",)
+# ca_bundle is functions on texts, no sandbox.
+SANDBOX_INTERFACES = ("sandbox/sandbox.hpp", "sandbox/ca_bundle.hpp")
 # Headers that make every file that sees them slow to compile: for .cpp files only.
 HEAVY = ("nlohmann/json.hpp", "toml++/toml.h", "toml++/toml.hpp", "CLI/CLI.hpp", "spdlog/", "yaml-cpp/")
 
